@@ -1,0 +1,61 @@
+"""Errors that a person reads: one sentence of what happened, one of what to do, and the exit code (docs/interface.md).
+
+    CounterfoilError          exit 3: cannot
+     ├─ HomeError             the home: none yet, owned by another agent, of the other nature (real / simulated)
+     ├─ PortError             the port: not there, not permitted, in use
+     ├─ JournalError          the journal: foreign file, newer schema, disk full, does not open
+     │   └─ JournalDamaged    exit 1: it opens, and is not what was signed or remembered
+     ├─ KeyRefused            wrong or missing passphrase, unreadable key file
+     ├─ LinkError             the terminal does not answer, or refuses
+     └─ NotFound              exit 1: nothing by that name
+
+Both sentences are already in the reader's language: they are made where the error is raised, through `agent.language`.
+"""
+
+from __future__ import annotations
+
+
+class CounterfoilError(Exception):
+    """what: one sentence of what happened. todo: one sentence of what to do."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__(what, todo)
+        self.what = what
+        self.todo = todo
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.todo}"
+
+
+class HomeError(CounterfoilError):
+    """The home has none of what is asked, or belongs to another agent."""
+
+
+class PortError(CounterfoilError):
+    """The serial port cannot be used."""
+
+
+class JournalError(CounterfoilError):
+    """The journal cannot be opened or written."""
+
+
+class JournalDamaged(JournalError):
+    """The journal opens, and is not what was signed or remembered."""
+
+    exit_code = 1
+
+
+class KeyRefused(CounterfoilError):
+    """The signing key cannot be unlocked."""
+
+
+class LinkError(CounterfoilError):
+    """The terminal does not answer, or refuses."""
+
+
+class NotFound(CounterfoilError):
+    """Nothing by that name."""
+
+    exit_code = 1

@@ -1,0 +1,210 @@
+"""What a user interface is shown: frozen, immutable, ready to cross a socket as JSON.
+
+Amounts are integers of minor units (`*_minor`) of the currency beside them (ISO 4217 numeric); times are ms UTC (`*_at`);
+dates are ISO dates in the merchant's time zone. Nothing here is the truth of anything: the journal is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agent.language import choose_language, language, translator
+from protocol.money import Money
+
+__all__ = [
+    "Head",
+    "LinkState",
+    "LinkView",
+    "Money",
+    "Notice",
+    "NoticeCode",
+    "ProductLine",
+    "Status",
+    "SyncResult",
+    "TerminalInfo",
+    "Today",
+    "TransactionDetail",
+    "TransactionPage",
+    "TransactionRow",
+    "choose_language",
+    "language",
+    "translator",
+]
+
+
+class LinkState(StrEnum):
+    UP = "up"
+    CONNECTING = "connecting"
+    """The port is open and nobody answers yet."""
+    PORT_LOST = "port_lost"
+    REFUSED = "refused"
+    """The terminal answers, and is not the one, or not of the nature, that this home belongs to."""
+    OFF = "off"
+    """No agent runs on this home."""
+
+
+class NoticeCode(StrEnum):
+    """What needs a person now; `agent.notices` has the words."""
+
+    PORT_LOST = "port_lost"
+    TERMINAL_SILENT = "terminal_silent"
+    LINE_SETTINGS = "line_settings"
+    WRONG_TERMINAL = "wrong_terminal"
+    WRONG_NATURE = "wrong_nature"
+    WRONG_SECRET = "wrong_secret"  # noqa: S105  a code, no secret
+    HEAD_MISMATCH = "head_mismatch"
+    LOG_ROLLED_BACK = "log_rolled_back"
+    LOG_REPLACED = "log_replaced"
+    EVENTS_LOST = "events_lost"
+    EVENT_UNREADABLE = "event_unreadable"
+    SECURITY = "security"
+    DEVICE_FAULT = "device_fault"
+    RECORDING_STOPPED = "recording_stopped"
+    """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """code and the facts its words need (`agent.notices.words`). seq: the journal entry that says so, if any."""
+
+    code: NoticeCode
+    at: int
+    facts: dict[str, str] = field(default_factory=dict)
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The journal's last signed head. root: base64 of 32 bytes. at: ms UTC. note: the signed checkpoint itself."""
+
+    origin: str
+    size: int
+    root: str
+    at: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """The line to the terminal: its state, since when (ms UTC), and what the line did so far."""
+
+    state: LinkState
+    port: str
+    since: int
+    damaged_frames: int = 0
+    stale_frames: int = 0
+    resent_frames: int = 0
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLine:
+    """One product's day: approved sales that were not voided, and the MDR lines charged on them."""
+
+    product: str
+    count: int
+    sales_minor: int
+    fees_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRow:
+    """One transaction as a list shows it. fee_minor: the sum of its fee lines; None until one arrived. seq: its journal entry."""
+
+    seq: int
+    reference: str
+    kind: str
+    outcome: str
+    product: str
+    amount_minor: int
+    currency: int
+    fee_minor: int | None
+    masked_pan: str | None
+    trace: str
+    batch: str
+    rrn: str | None
+    at: int
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionPage:
+    """rows newest first; total: how many there are under the same filter."""
+
+    rows: tuple[TransactionRow, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionDetail:
+    """A transaction whole: its row, and the journal entries that speak of it (decoded bodies, in journal order)."""
+
+    row: TransactionRow
+    entries: tuple[dict[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """One day of trade.
+
+    sales: approved sales less those voided the same day; refunds: approved refunds; voids: approved voids, counted apart;
+    fees: the sum of all fee lines of the day, corrections included; net = sales − refunds − fees.
+    """
+
+    date: str
+    simulated: bool
+    currency: int
+    transactions: int
+    events: int
+    approved: int
+    declined: int
+    sales_count: int
+    sales_minor: int
+    refunds_count: int
+    refunds_minor: int
+    voids_count: int
+    voids_minor: int
+    fees_minor: int
+    net_minor: int
+    products: tuple[ProductLine, ...]
+    recent: tuple[TransactionRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What holds now, whatever the day. now: ms UTC by the home's clock (the terminal's, in a simulated home)."""
+
+    simulated: bool
+    terminal: str
+    now: int
+    link: LinkView
+    head: Head
+    notices: tuple[Notice, ...]
+    revision: int
+    """Grows by one with every change that a screen could show."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalInfo:
+    """What the terminal says of itself. clock: ms UTC."""
+
+    terminal: str
+    serial_number: str
+    model: str
+    firmware: str
+    mid: str
+    tid: str
+    merchant_name: str | None
+    mcc: str | None
+    clock: int
+    log_epoch: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """After a sync: the last event number the journal holds, and how many entries came with it."""
+
+    last_event: int
+    received: int

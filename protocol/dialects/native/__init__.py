@@ -1,0 +1,21 @@
+"""The native dialect: for terminals whose application we can extend, and for the simulator. docs/protocol.md is its authority."""
+
+from __future__ import annotations
+
+from protocol.dialect import Dialect
+from protocol.dialects.native.codec import decode, decode_hello, encode, encode_hello, too_long
+from protocol.dialects.native.exchange import REPLIES
+from protocol.dialects.native.link import NativeLink
+from protocol.dialects.native.wire import LAYOUTS
+
+DIALECT = Dialect(
+    name="native",
+    speaks=frozenset(layout.message for layout in LAYOUTS),
+    link=NativeLink,
+    encode=encode,
+    decode=decode,
+    encode_hello=encode_hello,
+    decode_hello=decode_hello,
+    too_long=too_long,
+    replies=REPLIES,
+)

@@ -1,0 +1,217 @@
+"""How one value stands in a TLV: integers minimal, text NFC and masked, references 16 bytes.
+
+`pack` raises OutOfBounds for what the wire cannot carry, `unpack` NotUnderstood for bytes that are no such value; `unpack(pack(v)) == v`
+for every value inside the bounds. `layout` is the same in construct: the reference declaration.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import construct as c
+
+from protocol.errors import NotUnderstood, OutOfBounds
+from protocol.masking import mask_pan, mask_text
+from protocol.money import LARGEST_MINOR, Money
+
+
+class _Converted(c.Adapter):  # type: ignore[misc]
+    """construct's view of a value: all the bytes of its TLV, converted by the pair."""
+
+    def __init__(self, subcon: c.Construct, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
+        super().__init__(subcon)
+        self._pack, self._unpack = pack, unpack
+
+    def _encode(self, obj: Any, context: Any, path: str) -> Any:
+        return self._pack(obj)
+
+    def _decode(self, obj: Any, context: Any, path: str) -> Any:
+        return self._unpack(obj)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """name: as docs/protocol.md prints it."""
+
+    name: str
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Any]
+
+    @property
+    def layout(self) -> c.Construct:
+        return c.FocusedSeq("value", "value" / _Converted(c.GreedyBytes, self.pack, self.unpack), c.Terminated)
+
+
+def _pack_unsigned(number: int) -> bytes:
+    if type(number) is not int or not 0 <= number <= LARGEST_MINOR:
+        raise OutOfBounds(f"not an unsigned integer below 2^53: {number!r}")
+    return number.to_bytes((number.bit_length() + 7) // 8 or 1)
+
+
+def _unpack_unsigned(raw: bytes) -> int:
+    number = int.from_bytes(raw)
+    if not raw or (raw[0] == 0 and len(raw) > 1) or number > LARGEST_MINOR:
+        raise NotUnderstood("not a minimal unsigned integer below 2^53")
+    return number
+
+
+UNSIGNED = Value("unsigned", _pack_unsigned, _unpack_unsigned)
+
+
+def _pack_flag(flag: bool) -> bytes:
+    return b"\1" if flag else b"\0"
+
+
+def _unpack_flag(raw: bytes) -> bool:
+    if raw not in {b"\0", b"\1"}:
+        raise NotUnderstood("not a flag")
+    return raw == b"\1"
+
+
+FLAG = Value("flag", _pack_flag, _unpack_flag)
+
+
+def _pack_amount(money: Money) -> bytes:
+    if money.minor < 0:
+        raise OutOfBounds("an amount is not negative here")
+    return money.currency.to_bytes(2) + _pack_unsigned(money.minor)
+
+
+def _money(currency: int, minor: int) -> Money:
+    try:
+        return Money(minor, currency)
+    except ValueError as error:
+        raise NotUnderstood(str(error)) from None
+
+
+def _unpack_amount(raw: bytes) -> Money:
+    return _money(int.from_bytes(raw[:2]), _unpack_unsigned(raw[2:]))
+
+
+AMOUNT = Value("amount", _pack_amount, _unpack_amount)
+
+
+def _pack_signed_amount(money: Money) -> bytes:
+    magnitude = money.minor if money.minor >= 0 else ~money.minor
+    return money.currency.to_bytes(2) + money.minor.to_bytes(magnitude.bit_length() // 8 + 1, signed=True)
+
+
+def _unpack_signed_amount(raw: bytes) -> Money:
+    minor = int.from_bytes(raw[2:], signed=True)
+    money = _money(int.from_bytes(raw[:2]), minor)
+    if _pack_signed_amount(money) != raw:
+        raise NotUnderstood("not a minimal two's complement integer")
+    return money
+
+
+SIGNED_AMOUNT = Value("signed amount", _pack_signed_amount, _unpack_signed_amount)
+
+
+def _pack_reference(reference: str) -> bytes:
+    try:
+        raw = bytes.fromhex(reference)
+    except ValueError:
+        raw = b""
+    if len(raw) != 16:
+        raise OutOfBounds("a reference is 32 hexadecimal digits")
+    return raw
+
+
+def _unpack_reference(raw: bytes) -> str:
+    if len(raw) != 16:
+        raise NotUnderstood("a reference is 16 bytes")
+    return raw.hex()
+
+
+REFERENCE = Value("reference", _pack_reference, _unpack_reference)
+
+
+def octets(longest: int) -> Value:
+    """Up to `longest` opaque bytes."""
+
+    def check(raw: bytes, error: type[NotUnderstood | OutOfBounds]) -> bytes:
+        if len(raw) > longest:
+            raise error(f"more than {longest} bytes")
+        return raw
+
+    return Value(f"octets ≤{longest}", lambda v: check(v, OutOfBounds), lambda v: check(v, NotUnderstood))
+
+
+def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = False) -> Value:
+    """UTF-8 of at most `longest` bytes, NFC, no control characters (but LF where `lines`), card numbers masked."""
+
+    def pack(value: str) -> bytes:
+        raw = mask(unicodedata.normalize("NFC", value)).encode()
+        if len(raw) > longest or not _printable(value):
+            raise OutOfBounds(f"text of more than {longest} bytes, or with control characters")
+        return raw
+
+    def unpack(raw: bytes) -> str:
+        try:
+            value = raw.decode()
+        except UnicodeDecodeError:
+            raise NotUnderstood("not UTF-8") from None
+        if len(raw) > longest or not _printable(value):
+            raise NotUnderstood(f"text of more than {longest} bytes, or with control characters")
+        return (
+            value
+            if value.isascii() and len(value) < 13 and mask is mask_text
+            else mask(unicodedata.normalize("NFC", value))
+        )
+
+    def _printable(value: str) -> bool:
+        return value.isprintable() or all(
+            (c == "\n" and lines) or unicodedata.category(c) not in {"Cc", "Cs"} for c in value
+        )
+
+    return Value(f"text ≤{longest}", pack, unpack)
+
+
+def masked_pan() -> Value:
+    """A card number of which at most the first six and last four digits are to be seen."""
+    return Value("masked PAN ≤19", *_pair(text(19, mask=mask_pan)))
+
+
+def _pair(value: Value) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
+    return value.pack, value.unpack
+
+
+def digits(longest: int) -> Value:
+    """1 to `longest` ASCII digits."""
+
+    def good(value: str) -> bool:
+        return value.isascii() and value.isdigit() and len(value) <= longest
+
+    def pack(value: str) -> bytes:
+        if not good(value):
+            raise OutOfBounds(f"not 1 to {longest} digits")
+        return value.encode()
+
+    def unpack(raw: bytes) -> str:
+        value = raw.decode("latin-1")
+        if not good(value):
+            raise NotUnderstood(f"not 1 to {longest} digits")
+        return value
+
+    return Value(f"digits ≤{longest}", pack, unpack)
+
+
+def choice(of: type[StrEnum], *codes: StrEnum) -> Value:
+    """One of an enumeration, by its code: the first has code 1."""
+    to_wire = {member: _pack_unsigned(code) for code, member in enumerate(codes, 1)}
+    from_wire = {raw: member for member, raw in to_wire.items()}
+    if set(codes) != set(of):
+        raise ValueError(f"{of.__name__}: every member needs a code")
+
+    def unpack(raw: bytes) -> StrEnum:
+        try:
+            return from_wire[raw]
+        except KeyError:
+            raise NotUnderstood(f"no {of.__name__} has the code {raw.hex()}") from None
+
+    listed = ", ".join(f"{code} {member}" for code, member in enumerate(codes, 1))
+    return Value(f"choice ({listed})", to_wire.__getitem__, unpack)
