@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
-from agent.views import Status, SyncResult, TerminalInfo, Today, TransactionDetail, TransactionPage
+from agent.errors import LinkError
+from agent.home import Home
+from agent.journal.entries import Entry
+from agent.journal.keys import verifying_key
+from agent.journal.reader import Head as JournalHead
+from agent.journal.reader import Reader, open_reader
+from agent.language import _
+from agent.projection import Projection
+from agent.reading import Reading
+from agent.runner import Runner
+from agent.settings import Settings
+from agent.views import (
+    Head,
+    LinkState,
+    LinkView,
+    Notice,
+    Status,
+    SyncResult,
+    TerminalInfo,
+    Today,
+    TransactionDetail,
+    TransactionPage,
+)
+from protocol.messages import DeviceInfo, DeviceInfoQuery, Sync, SyncReply
+
+INFO_MS = 10_000
+SYNC_MS = 30_000
+FINDINGS_MS = 7 * 86_400_000
+"""How long a finding stands among what needs a person now."""
 
 
 class Desk(Protocol):
@@ -16,25 +47,25 @@ class Desk(Protocol):
     def status(self) -> Status: ...
 
     def today(self, date: str | None = None, recent: int = 50) -> Today:
-        """One day (ISO date in the merchant's time zone; None is the day of the home's clock) with its newest transactions."""
+        """One day (ISO date in the merchant's time zone; None: the day of the home's clock) and its newest transactions."""
         ...
 
     def transactions(
         self, date: str | None = None, text: str | None = None, limit: int = 100, offset: int = 0
     ) -> TransactionPage:
-        """Newest first. text: part of a trace, RRN, reference, last four digits, or an amount in yuan."""
+        """Newest first. text: part of a trace, RRN, reference, last four digits, or an amount in yuan (12.00)."""
         ...
 
     def transaction(self, reference: str) -> TransactionDetail:
-        """One transaction whole, by its reference or a unique beginning of it."""
+        """One transaction whole, by its reference or a unique beginning of it. Raises NotFound."""
         ...
 
     def terminal_info(self) -> TerminalInfo:
-        """Asks the terminal; up to 10 s."""
+        """Asks the terminal; up to 10 s. Raises LinkError."""
         ...
 
     def sync(self) -> SyncResult:
-        """Asks the terminal for what the journal lacks, and waits until it is durable; up to 30 s."""
+        """Asks the terminal for what the journal lacks, and waits until it is durable; up to 30 s. Raises LinkError."""
         ...
 
     def wait(self, revision: int, timeout_ms: int) -> int:
@@ -42,3 +73,116 @@ class Desk(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class HomeDesk:
+    """The desk in the process that owns the home. runner: None where no agent runs and the home is only looked at."""
+
+    def __init__(self, home: Home, settings: Settings, runner: Runner | None = None) -> None:
+        self._settings, self._runner = settings, runner
+        self._zone = ZoneInfo(settings.time_zone)
+        self._journal: Reader | None = None
+        if runner is None:
+            self._journal = open_reader(home.journal, verifying_key(home.path))
+            projection = Projection(home.views, settings.time_zone)
+            try:
+                projection.catch_up(self._journal)
+            finally:
+                projection.close()
+        self._reading = Reading(home.views, self._entry, simulated=settings.simulated)
+
+    def status(self) -> Status:
+        runner, now = self._runner, self._now()
+        if runner is None:
+            link, revision = LinkView(LinkState.OFF, self._settings.port, 0), 0
+            notices: tuple[Notice, ...] = ()
+        else:
+            link, notices, revision = runner.link(), runner.shown.notices, runner.revision
+        return Status(
+            simulated=self._settings.simulated,
+            terminal=self._settings.terminal,
+            now=now,
+            link=link,
+            head=_head_view(self._head()),
+            notices=(*notices, *self._reading.findings(now - FINDINGS_MS)),
+            revision=revision,
+        )
+
+    def today(self, date: str | None = None, recent: int = 50) -> Today:
+        if date is None:
+            date = datetime.fromtimestamp(self._now() // 1000, self._zone).date().isoformat()
+        return self._reading.today(date, recent)
+
+    def transactions(
+        self, date: str | None = None, text: str | None = None, limit: int = 100, offset: int = 0
+    ) -> TransactionPage:
+        return self._reading.transactions(date, text, limit, offset)
+
+    def transaction(self, reference: str) -> TransactionDetail:
+        return self._reading.transaction(reference.lower())
+
+    def terminal_info(self) -> TerminalInfo:
+        runner = self._online()
+        info = runner.ask(DeviceInfoQuery(), INFO_MS)
+        hello = runner.shown.hello
+        if not isinstance(info, DeviceInfo) or hello is None:
+            raise LinkError(_("The terminal does not tell about itself."), _("Update the terminal's application."))
+        return TerminalInfo(
+            terminal=hello.terminal,
+            serial_number=info.serial_number,
+            model=info.model,
+            firmware=info.firmware,
+            mid=info.mid,
+            tid=info.tid,
+            merchant_name=info.merchant_name,
+            mcc=info.mcc,
+            clock=info.clock,
+            log_epoch=hello.log_epoch,
+            simulated=hello.simulated,
+        )
+
+    def sync(self) -> SyncResult:
+        runner = self._online()
+        before, until = runner.last_event, time.monotonic() + SYNC_MS / 1000
+        reply = runner.ask(Sync(start=before + 1), SYNC_MS)
+        if not isinstance(reply, SyncReply):
+            raise LinkError(_("The terminal does not send its log."), _("Update the terminal's application."))
+        while (last := runner.last_event) < reply.last_written:
+            if time.monotonic() > until:
+                raise LinkError(
+                    _("The terminal sent its events only up to {last}.").format(last=last),
+                    _("Leave it connected; the rest is recorded as it comes."),
+                )
+            runner.wait(runner.revision, 200)
+        return SyncResult(last_event=last, received=last - before)
+
+    def wait(self, revision: int, timeout_ms: int) -> int:
+        return 0 if self._runner is None else self._runner.wait(revision, timeout_ms)
+
+    def close(self) -> None:
+        self._reading.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _now(self) -> int:
+        if self._runner is not None:
+            return self._runner.now()
+        return self._reading.last_at() if self._settings.simulated else time.time_ns() // 1_000_000
+
+    def _head(self) -> JournalHead:
+        return self._journal.head if self._journal is not None else self._online().head
+
+    def _entry(self, seq: int) -> Entry:
+        return self._journal.entry(seq) if self._journal is not None else self._online().entry(seq)
+
+    def _online(self) -> Runner:
+        if self._runner is None:
+            raise LinkError(
+                _("No agent runs on this home, so nobody talks to the terminal."),
+                _("Start one with: counterfoil serve"),
+            )
+        return self._runner
+
+
+def _head_view(head: JournalHead) -> Head:
+    return Head(head.origin, head.size, head.root_base64, head.at, head.note)

@@ -1,0 +1,330 @@
+"""`counterfoil demo`: a simulated terminal on a real pty, recorded in a home of its own, and what it really did beside it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date as Day
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from agent.commands.options import as_json, home_of, say_json
+from agent.commands.progress import progress_bar
+from agent.desk import Desk
+from agent.errors import HomeError, LinkError
+from agent.home import Home
+from agent.journal.keys import PassphraseSources, verifying_key
+from agent.language import _
+from agent.opening import agent_at_work, make_home, new_secret, write_secret
+from agent.report import day_report
+from agent.settings import Invocation, Settings
+from agent.views import Status, Today
+
+SCREENS_GROUP = "counterfoil.screens"
+PACE = 120
+"""Simulated seconds a second on the screens: a twelve-hour day in six minutes."""
+READY_S = 20
+STALLED_S = 30
+KEPT = 3
+"""Earlier demos that stay in HOME/earlier."""
+
+
+class Play(msgspec.Struct, frozen=True):
+    """What is played; an interrupted demo goes on only with the same. date: the first day."""
+
+    profile: str
+    seed: int
+    date: str
+    days: int
+    transactions: int
+
+    @property
+    def dates(self) -> list[str]:
+        first = Day.fromisoformat(self.date)
+        return [(first + timedelta(days=n)).isoformat() for n in range(self.days)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The folder HOME/simulator: what belongs to the simulated terminal, none of it the agent's."""
+
+    folder: Path
+
+    @property
+    def link(self) -> Path:
+        return self.folder / "terminal"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def play(self) -> Path:
+        return self.folder / "play.json"
+
+
+@click.command()
+@click.option(
+    "--headless", is_flag=True, help="No screens: progress, a day report, exit 0. So it is without a terminal."
+)
+@click.option("--transactions", type=click.IntRange(1, 100_000), default=300, show_default=True, help="A day.")
+@click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 10**12 - 1), default=1, show_default=True, help="Same seed, same day.")
+@click.option("--profile", default="classic", show_default=True, help="The device model: classic, esign, smart, umi.")
+@click.option(
+    "--date", type=click.DateTime(["%Y-%m-%d"]), default="2026-03-02", show_default=True, help="The first day."
+)
+@as_json
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    *,
+    headless: bool,
+    transactions: int,
+    days: int,
+    seed: int,
+    profile: str,
+    date: Any,
+    as_json: bool,
+) -> None:
+    """A day of trade on a simulated terminal: recorded, signed, reported, and compared with what it really did.
+
+    Nothing of it is real, and everything says so. It has a home of its own and refuses one with real entries; an earlier demo
+    in that home is put aside, an interrupted one goes on.
+
+    \b
+    Examples:
+      counterfoil demo
+      counterfoil demo --headless --transactions 300 --seed 7 --json
+    """
+    play = Play(profile, seed, date.date().isoformat(), days, transactions)
+    screens = not (headless or as_json) and sys.stdin.isatty() and sys.stderr.isatty()
+    home = _home(ctx)
+    stage = _prepare(home, play)
+    with _simulator(stage, home, play, speed=PACE if screens else 0) as (process, terminal):
+        settings = _settle(home, stage, terminal)
+        with agent_at_work(home, settings, PassphraseSources()) as desk:
+            if screens:
+                (run,) = importlib.metadata.entry_points(group=SCREENS_GROUP, name="run")
+                run.load()(desk, ctx.obj.language)
+                return
+            _await_end(process, desk, play)
+            report = tuple(desk.today(day, recent=0) for day in play.dates)
+            status = desk.status()
+    truth = _ledger(stage.ledger)
+    differences = compare(report, truth)
+    if as_json:
+        say_json(_document(report, status, str(verifying_key(home.path)), differences))
+    else:
+        click.echo(day_report(report, status.head, status.terminal))
+        click.echo("\n" + _verdict(differences))
+    ctx.exit(1 if differences else 0)
+
+
+def _home(ctx: click.Context) -> Home:
+    invocation: Invocation = ctx.obj
+    home = home_of(ctx)
+    if not invocation.named:  # the default home is for real trade
+        home = Home(home.path / "demo")
+    if home.exists and not home.settings().simulated:
+        raise HomeError(
+            _("The home {home} holds a real record; a demo does not go into it.").format(home=home.path),
+            _("Name another folder with --home, or none for the demo's own."),
+        )
+    if home.journal.exists() and not home.exists:
+        raise HomeError(
+            _("There is a journal without settings in {home}.").format(home=home.path),
+            _("Name another folder with --home."),
+        )
+    return home
+
+
+def _prepare(home: Home, play: Play) -> _Stage:
+    """The stage for this play: the same one if it was interrupted, else a new one, with the earlier demo put aside."""
+    stage = _Stage(home.path / "simulator")
+    home.make()
+    home.own()
+    try:
+        if home.exists and not _interrupted(stage, play):
+            _put_aside(home)
+        stage.folder.mkdir(exist_ok=True)
+        stage.play.write_bytes(msgspec.json.encode(play))
+        if not home.secret.exists():
+            home.keys.mkdir(mode=0o700, exist_ok=True)
+            write_secret(home.secret, new_secret())
+    finally:
+        home.disown()
+    return stage
+
+
+def _interrupted(stage: _Stage, play: Play) -> bool:
+    try:
+        same = msgspec.json.decode(stage.play.read_bytes(), type=Play) == play
+    except (OSError, msgspec.MsgspecError):
+        return False
+    return same and len([day for day in _ledger(stage.ledger) if day["kind"] == "day.closed"]) < play.days
+
+
+def _put_aside(home: Home) -> None:
+    earlier = home.path / "earlier"
+    earlier.mkdir(exist_ok=True)
+    target = earlier / time.strftime("%Y%m%d-%H%M%S")
+    while target.exists():
+        target = target.with_name(target.name + "-")
+    target.mkdir()
+    for path in list(home.path.iterdir()):
+        if path != earlier and path.name != "agent.lock":
+            path.rename(target / path.name)
+    for old in sorted(earlier.iterdir())[:-KEPT]:
+        shutil.rmtree(old)
+
+
+@contextmanager
+def _simulator(stage: _Stage, home: Home, play: Play, *, speed: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The simulator as a process of its own, and the id of its terminal."""
+    command = [sys.executable, "-m", "simulator", "run", "--json"]
+    options = {
+        "--link": stage.link,
+        "--profile": play.profile,
+        "--seed": play.seed,
+        "--date": play.date,
+        "--days": play.days,
+        "--transactions": play.transactions,
+        "--state": stage.state,
+        "--ledger": stage.ledger,
+        "--secret": home.secret,
+        "--speed": speed,
+        "--then": "stay" if speed else "exit",
+    }
+    command += [str(word) for pair in options.items() for word in pair]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, _terminal_of(process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _terminal_of(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline() if process.stdout is not None else ""
+    try:
+        return str(json.loads(line)["terminal"])
+    except (ValueError, KeyError):
+        said = process.stderr.read().strip() if process.stderr is not None else ""
+        raise LinkError(
+            _("The simulated terminal did not start: {reason}").format(reason=said or line.strip() or "?"),
+            _("Try other options; counterfoil sim run --help lists them."),
+        ) from None
+
+
+def _settle(home: Home, stage: _Stage, terminal: str) -> Settings:
+    if home.exists:
+        return home.settings()
+    settings = Settings(terminal=terminal, simulated=True, port=str(stage.link))
+    make_home(home, settings, None, PassphraseSources(), time.time_ns() // 1_000_000)
+    return settings
+
+
+def _await_end(process: subprocess.Popen[str], desk: Desk, play: Play) -> None:
+    """Until the terminal has played its days and everything was acknowledged: then it leaves by itself."""
+    total = play.days * play.transactions
+    moved_at, last = time.monotonic(), -1
+    with progress_bar(_("Recording")) as bar:
+        while process.poll() is None:
+            status = desk.status()
+            done = desk.transactions(limit=1).total
+            bar(done, total)
+            if status.revision != last:
+                moved_at, last = time.monotonic(), status.revision
+            elif time.monotonic() - moved_at > STALLED_S:
+                raise LinkError(
+                    _("The simulated terminal has said nothing for {seconds} s.").format(seconds=STALLED_S),
+                    _("Try again; the recorded part of the day is kept."),
+                )
+            desk.wait(status.revision, 100)
+        bar(desk.transactions(limit=1).total, total)
+    if process.returncode != 0:
+        said = process.stderr.read().strip() if process.stderr is not None else ""
+        raise LinkError(
+            _("The simulated terminal ended early: {reason}").format(reason=said or process.returncode),
+            _("Run the same demo again: it goes on where it stopped."),
+        )
+
+
+def _ledger(path: Path) -> list[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+_COMPARED = (
+    *("transactions", "events", "approved", "declined", "sales_count", "sales_minor", "refunds_count"),
+    *("refunds_minor", "voids_count", "voids_minor", "fees_minor", "net_minor"),
+)
+
+
+def compare(report: tuple[Today, ...], truth: list[dict[str, Any]]) -> list[str]:
+    """Where the record and the simulator's own ledger differ: `date name: ours / its`."""
+    closed = {day["date"]: day for day in truth if day["kind"] == "day.closed"}
+    differences = []
+    for day in report:
+        its = closed.get(day.date)
+        if its is None:
+            differences.append(f"{day.date}: not in the ledger")
+            continue
+        for name in _COMPARED:
+            if getattr(day, name) != its[name]:
+                differences.append(f"{day.date} {name}: {getattr(day, name)} / {its[name]}")
+        ours = {p.product: [p.count, p.sales_minor, p.fees_minor] for p in day.products}
+        theirs = {
+            n: [p["count"], p["sales_minor"], p["fees_minor"]] for n, p in its["by_product"].items() if p["count"]
+        }
+        if ours != theirs:
+            differences.append(f"{day.date} by_product: {ours} / {theirs}")
+    return differences
+
+
+def _verdict(differences: list[str]) -> str:
+    if not differences:
+        return _("The record equals the simulator's own ledger.")
+    return "\n".join([_("The record differs from the simulator's own ledger (ours / its):"), *differences])
+
+
+def _document(report: tuple[Today, ...], status: Status, vkey: str, differences: list[str]) -> dict[str, object]:
+    head = status.head
+    sums = {name: sum(getattr(day, name) for day in report) for name in _COMPARED}
+    return {
+        "simulated": True,
+        "terminal": status.terminal,
+        "dates": [day.date for day in report],
+        "currency": report[0].currency,
+        **sums,
+        "journal": {"origin": head.origin, "size": head.size, "root": head.root, "vkey": vkey},
+        "equals_ledger": not differences,
+        "differences": differences,
+    }
+
+

@@ -1,0 +1,252 @@
+"""`counterfoil journal`: the signed record itself."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+
+from agent.commands.options import as_json, home_of, iso, say_json
+from agent.commands.progress import progress_bar
+from agent.errors import JournalError
+from agent.home import Home
+from agent.journal import heads, keys
+from agent.journal.checkpoint import NoteError, VerifyingKey
+from agent.journal.entries import Entry
+from agent.journal.proof import prove
+from agent.journal.reader import Reader, open_reader
+from agent.journal.verify import Report, verify_path
+from agent.language import _
+
+
+@click.group()
+def journal() -> None:
+    """The signed record: head, verify, log, show, proof, rebuild."""
+
+
+@contextmanager
+def _reader(home: Home) -> Iterator[Reader]:
+    home.settings()
+    with closing(open_reader(home.journal, keys.verifying_key(home.path))) as found:
+        yield found
+
+
+@journal.command()
+@as_json
+@click.pass_context
+def head(ctx: click.Context, *, as_json: bool) -> None:
+    """The last signed head: a C2SP checkpoint, and the key that verifies it.
+
+    \b
+    Example: keep it elsewhere, and compare later
+      counterfoil journal head > head.note
+      counterfoil journal verify --head head.note
+    """
+    with _reader(home_of(ctx)) as found:
+        last = found.head
+    if as_json:
+        say_json(
+            {
+                "origin": last.origin,
+                "size": last.size,
+                "root": last.root_base64,
+                "at": iso(last.at),
+                "vkey": last.vkey,
+                "note": last.note,
+            }
+        )
+    else:
+        click.echo(last.note, nl=False)
+        click.echo(_("Key: {vkey}").format(vkey=last.vkey), err=True)
+
+
+@journal.command()
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--head",
+    "head_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A head remembered elsewhere (a checkpoint file); any number of times.",
+)
+@click.option("--vkey", help="The verifying key [default: keys/journal.vkey beside the journal].")
+@click.option("--strict", is_flag=True, help="Check the canonical form of every entry too.")
+@as_json
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    *,
+    path: Path | None,
+    head_files: tuple[Path, ...],
+    vkey: str | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Hash every entry again and hold it against the signed heads. Exit 0: all is as it was signed; 1: it is not.
+
+    PATH is a journal.db of another home; it is copied first and stays as it is.
+
+    \b
+    Examples:
+      counterfoil journal verify
+      counterfoil journal verify --head printed.note --json
+      counterfoil journal verify /media/usb/journal.db --vkey 'counterfoil/…'
+    """
+    home = home_of(ctx)
+    own = path is None or path.resolve() == home.journal.resolve()
+    if own:
+        home.settings()
+    target = home.journal if path is None else path
+    remembered = heads.remembered(target.parent) | {str(file): _note(file) for file in head_files}
+    with progress_bar(_("Verifying")) as bar:
+        report = verify_path(target, own=own, key=_key(vkey), heads=remembered, strict=strict, progress=bar)
+    if as_json:
+        say_json(_document(report))
+    else:
+        _tell(report)
+    ctx.exit(0 if report.ok else 1)
+
+
+def _note(file: Path) -> str:
+    try:
+        return heads.read_note(file)
+    except OSError as error:
+        raise JournalError(
+            _("The head {file} cannot be read: {reason}.").format(file=file, reason=error.strerror),
+            _("Name a file that holds a checkpoint, as `journal head` prints it."),
+        ) from None
+
+
+def _key(vkey: str | None) -> VerifyingKey | None:
+    if vkey is None:
+        return None
+    try:
+        return VerifyingKey.parse(vkey.strip())
+    except NoteError:
+        raise click.BadParameter(_("not a verifying key"), param_hint="--vkey") from None
+
+
+def _document(report: Report) -> dict[str, object]:
+    document: dict[str, object] = {
+        "ok": report.ok,
+        "size": report.size,
+        "root": b64encode(report.root).decode(),
+        "first_bad": report.first_bad,
+        "findings": [
+            {
+                "place": finding.place,
+                "seq": finding.seq,
+                "what": finding.what,
+                "todo": finding.todo,
+                "since": None if finding.since is None else iso(finding.since),
+            }
+            for finding in report.findings
+        ],
+        "more_findings": report.more,
+    }
+    return document | ({"files": dict(report.files)} if report.files else {})
+
+
+def _tell(report: Report) -> None:
+    if report.ok:
+        root = b64encode(report.root).decode()
+        click.echo(_("All {size} entries are as they were signed. Root {root}").format(size=report.size, root=root))
+    for finding in report.findings:
+        click.echo(finding.what)
+        if finding.since is not None:
+            click.echo("  " + _("It happened after {time}.").format(time=iso(finding.since)))
+        click.echo(f"  {finding.todo}")
+    if report.more:
+        click.echo(_("And {count} more findings.").format(count=report.more))
+    for name, digest in report.files.items():
+        click.echo(f"SHA-256 {name} {digest}")
+
+
+@journal.command()
+@click.option("--from", "start", type=click.IntRange(0), help="First entry [default: the last 20].")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@as_json
+@click.pass_context
+def log(ctx: click.Context, *, start: int | None, limit: int, as_json: bool) -> None:
+    """Entries in their order."""
+    with _reader(home_of(ctx)) as found:
+        first = max(0, found.size - limit) if start is None else start
+        entries = list(found.entries(first, min(first + limit, found.size)))
+    if as_json:
+        say_json([_entry(entry) for entry in entries])
+        return
+    for entry in entries:
+        event = entry.body.get("event", {}).get("number", "")
+        click.echo(f"{entry.seq:>8}  {iso(entry.at)}  {entry.kind:<22} {event}".rstrip())
+
+
+@journal.command()
+@click.argument("seq", type=click.IntRange(0))
+@as_json
+@click.pass_context
+def show(ctx: click.Context, *, seq: int, as_json: bool) -> None:
+    """One entry: the very bytes that its leaf hashes; with --json also what stands outside the leaf."""
+    with _reader(home_of(ctx)) as found:
+        if as_json:
+            say_json(_entry(found.entry(seq)))
+        else:
+            click.echo(found.raw_entry(seq).decode())
+
+
+@journal.command()
+@click.argument("seq", type=click.IntRange(0))
+@as_json
+@click.pass_context
+def proof(ctx: click.Context, *, seq: int, as_json: bool) -> None:
+    """A tlog-proof that entry SEQ stands under the last signed head; docs/verify.md shows how a stranger checks it.
+
+    \b
+    Example:
+      counterfoil journal show 12 > entry.json
+      counterfoil journal proof 12 > entry.tlog-proof
+    """
+    with _reader(home_of(ctx)) as found:
+        made = prove(found, seq)
+        vkey = str(found.key)
+    if as_json:
+        hashes = [b64encode(each).decode() for each in made.hashes]
+        say_json({"index": made.index, "hashes": hashes, "checkpoint": made.note, "vkey": vkey})
+    else:
+        click.echo(made.text, nl=False)
+
+
+@journal.command()
+@as_json
+@click.pass_context
+def rebuild(ctx: click.Context, *, as_json: bool) -> None:
+    """Throw views.db away and make it anew from the journal; nothing is lost by it."""
+    from agent.projection import Projection  # noqa: PLC0415  sqlite-utils is heavy
+
+    home = home_of(ctx)
+    settings = home.settings()
+    home.own()
+    try:
+        with _reader(home) as found, closing(Projection(home.views, settings.time_zone)) as projection:
+            total = found.size
+            with progress_bar(_("Rebuilding")) as bar:
+                size = projection.rebuild(found, lambda done: bar(done, total))
+    finally:
+        home.disown()
+    if as_json:
+        say_json({"entries": size})
+    else:
+        click.echo(_("The views are made anew from {size} entries.").format(size=size))
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {
+        "seq": entry.seq,
+        "at": iso(entry.at),
+        "kind": entry.kind,
+        "v": entry.v,
+        "body": entry.body,
+        "private": dict(entry.private),
+    }

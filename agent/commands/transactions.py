@@ -1,0 +1,115 @@
+"""`counterfoil transactions`: what was traded, from the views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.commands.options import as_json, home_of, iso, say_json
+from agent.language import _
+from agent.opening import open_desk
+from agent.report import product_name, yuan
+from agent.views import TransactionRow
+
+
+@click.group()
+def transactions() -> None:
+    """The day's work: list, show."""
+
+
+@transactions.command("list")
+@click.option("--date", help="One day, as YYYY-MM-DD [default: all].")
+@click.option("--search", help="Part of a trace, RRN or reference, the last four digits, or an amount (12.00).")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0)
+@as_json
+@click.pass_context
+def list_(ctx: click.Context, *, date: str | None, search: str | None, limit: int, offset: int, as_json: bool) -> None:
+    """Transactions, newest first.
+
+    \b
+    Example:
+      counterfoil transactions list --date 2026-03-02 --search 88.00
+    """
+    with open_desk(home_of(ctx)) as desk:
+        page = desk.transactions(date, search, limit, offset)
+    if as_json:
+        say_json({"total": page.total, "transactions": [row_document(row) for row in page.rows]})
+        return
+    for row in page.rows:
+        click.echo(_line(row))
+    click.echo(_("{shown} of {total} transactions").format(shown=len(page.rows), total=page.total), err=True)
+
+
+@transactions.command()
+@click.argument("reference")
+@as_json
+@click.pass_context
+def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
+    """One transaction whole: by its reference, or a unique beginning of it.
+
+    \b
+    Example:
+      counterfoil transactions show 019cab12
+    """
+    with open_desk(home_of(ctx)) as desk:
+        detail = desk.transaction(reference)
+    if as_json:
+        say_json({**row_document(detail.row), "entries": detail.entries})
+        return
+    click.echo(_line(detail.row))
+    for entry in detail.entries:
+        body: Any = {**_object(entry["body"]), **_object(entry["private"])}
+        click.echo(_("Entry {seq}: {kind}").format(seq=entry["seq"], kind=entry["kind"]))
+        for name in sorted(body):
+            if not name.endswith("_sha256") and name != "event":
+                click.echo(f"  {name}: {body[name]}")
+
+
+def row_document(row: TransactionRow) -> dict[str, object]:
+    """A row as JSON shows it: times ISO 8601 UTC beside the amounts in minor units."""
+    return {
+        "reference": row.reference,
+        "at": iso(row.at),
+        "kind": row.kind,
+        "outcome": row.outcome,
+        "voided": row.voided,
+        "product": row.product,
+        "amount_minor": row.amount_minor,
+        "currency": row.currency,
+        "fee_minor": row.fee_minor,
+        "masked_pan": row.masked_pan,
+        "trace": row.trace,
+        "batch": row.batch,
+        "rrn": row.rrn,
+        "seq": row.seq,
+    }
+
+
+def _object(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _line(row: TransactionRow) -> str:
+    fee = "" if row.fee_minor is None else yuan(row.fee_minor, row.currency)
+    return "  ".join(
+        (
+            iso(row.at),
+            row.reference[:13],
+            _kind(row),
+            yuan(row.amount_minor, row.currency).rjust(12),
+            fee.rjust(9),
+            row.trace,
+            product_name(row.product),
+            row.masked_pan or "",
+        )
+    ).rstrip()
+
+
+def _kind(row: TransactionRow) -> str:
+    if row.outcome == "declined":
+        return _("declined")
+    if row.voided:
+        return _("voided")
+    return {"sale": _("sale"), "refund": _("refund"), "void": _("void")}.get(row.kind, row.kind)

@@ -1,0 +1,196 @@
+"""The desk over the home's 0600 socket: JSON lines of the same frozen dataclasses.
+
+    -> {"method":"today","arguments":{"date":null,"recent":50}}
+    <- {"result":{…}}   or   {"error":{"kind":"LinkError","what":"…","todo":"…"}}
+
+One call, one connection: a `wait` that blocks holds up nobody else, and nothing is left over when either end dies.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import socketserver
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agent import errors
+from agent.desk import Desk
+from agent.language import _
+from agent.views import Status, SyncResult, TerminalInfo, Today, TransactionDetail, TransactionPage
+
+_RESULTS: dict[str, Any] = {
+    "status": Status,
+    "today": Today,
+    "transactions": TransactionPage,
+    "transaction": TransactionDetail,
+    "terminal_info": TerminalInfo,
+    "sync": SyncResult,
+    "wait": int,
+}
+"""Every method of Desk but close, and what it answers."""
+
+_LONGEST_CALL = 64 * 1024
+_SLACK_S = 40
+"""Above the longest time-out of a Desk method."""
+_ERRORS = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
+
+
+class _Call(msgspec.Struct, frozen=True):
+    method: str
+    arguments: dict[str, Any] = {}
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    kind: str
+    what: str
+    todo: str
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    result: msgspec.Raw = msgspec.Raw()
+    error: _Refusal | None = None
+
+
+def _address(path: Path) -> tuple[str, int | None]:
+    """A name for the socket that fits the system's 107 bytes, and a descriptor to close after its use."""
+    if len(os.fsencode(path)) < 100:
+        return str(path), None
+    folder = os.open(path.parent, os.O_RDONLY)
+    return f"/proc/self/fd/{folder}/{path.name}", folder
+
+
+class DeskServer:
+    """Serves one desk on a socket, in threads of its own. The caller owns the home, so that a stale socket may go."""
+
+    def __init__(self, path: Path, desk: Desk) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+        address, folder = _address(path)
+        before = os.umask(0o177)
+        try:
+            self._server = _Server(address, _Handler)
+        finally:
+            os.umask(before)
+            if folder is not None:
+                os.close(folder)
+        self._server.desk = desk
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 3600}, name="desk", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """No new call is taken; the socket's file goes."""
+        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+        stopping.start()
+        self._wake()
+        stopping.join(timeout=2)
+        self._server.server_close()
+        self._path.unlink(missing_ok=True)
+
+    def _wake(self) -> None:
+        # serve_forever looks at its stop flag when a connection comes: nothing polls in between.
+        address, folder = _address(self._path)
+        try:
+            with socket.socket(socket.AF_UNIX) as knock:
+                knock.connect(address)
+        except OSError:
+            pass
+        finally:
+            if folder is not None:
+                os.close(folder)
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+    desk: Desk
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        line = self.rfile.readline(_LONGEST_CALL)
+        if not line:
+            return
+        try:
+            call = msgspec.json.decode(line, type=_Call)
+            if call.method not in _RESULTS:
+                raise msgspec.ValidationError(f"no method {call.method}")
+            result = getattr(self.server.desk, call.method)(**call.arguments)
+            answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
+        except errors.CounterfoilError as error:
+            answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo))
+        except (msgspec.MsgspecError, TypeError) as error:
+            answer = _Answer(error=_Refusal("LinkError", str(error), ""))
+        try:
+            self.wfile.write(_encode_answer(answer))
+        except OSError:
+            pass  # the asker has gone
+
+
+def _encode_answer(answer: _Answer) -> bytes:
+    told: dict[str, Any] = {"error": answer.error} if answer.error is not None else {"result": answer.result}
+    return msgspec.json.encode(told) + b"\n"
+
+
+class SocketDesk:
+    """The desk of the agent that owns the home. Raises HomeError where it does not answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def status(self) -> Status:
+        return self._call("status")  # type: ignore[no-any-return]
+
+    def today(self, date: str | None = None, recent: int = 50) -> Today:
+        return self._call("today", date=date, recent=recent)  # type: ignore[no-any-return]
+
+    def transactions(
+        self, date: str | None = None, text: str | None = None, limit: int = 100, offset: int = 0
+    ) -> TransactionPage:
+        return self._call("transactions", date=date, text=text, limit=limit, offset=offset)  # type: ignore[no-any-return]
+
+    def transaction(self, reference: str) -> TransactionDetail:
+        return self._call("transaction", reference=reference)  # type: ignore[no-any-return]
+
+    def terminal_info(self) -> TerminalInfo:
+        return self._call("terminal_info")  # type: ignore[no-any-return]
+
+    def sync(self) -> SyncResult:
+        return self._call("sync")  # type: ignore[no-any-return]
+
+    def wait(self, revision: int, timeout_ms: int) -> int:
+        return self._call("wait", revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def _call(self, method: str, **arguments: object) -> Any:
+        address, folder = _address(self._path)
+        try:
+            with socket.socket(socket.AF_UNIX) as line:
+                line.settimeout(_SLACK_S)
+                line.connect(address)
+                line.sendall(msgspec.json.encode({"method": method, "arguments": arguments}) + b"\n")
+                with line.makefile("rb") as answers:
+                    raw = answers.readline()
+            answer = msgspec.json.decode(raw, type=_Answer)
+        except (OSError, msgspec.MsgspecError):
+            raise errors.HomeError(
+                _("The agent that owns this home does not answer on {path}.").format(path=self._path),
+                _("Wait a moment, or start it anew with: counterfoil serve"),
+            ) from None
+        finally:
+            if folder is not None:
+                os.close(folder)
+        if answer.error is not None:
+            kind = _ERRORS.get(answer.error.kind, errors.CounterfoilError)
+            raise kind(answer.error.what, answer.error.todo)
+        return msgspec.json.decode(answer.result, type=_RESULTS[method])

@@ -1,0 +1,119 @@
+"""A home: one folder, one terminal's lane, one owner at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from agent.errors import HomeError, PortError
+from agent.language import _
+from agent.settings import Settings, read_settings
+
+
+class Lock:
+    """An advisory lock file, held until `release` or the process ends. The holder's pid stands in it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def take(self) -> bool:
+        """False if another process holds it."""
+        file = self._path.open("a+", encoding="ascii")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            return False
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+        return True
+
+    def holder(self) -> str:
+        """The pid of the holder, as it wrote it."""
+        try:
+            return self._path.read_text(encoding="ascii").strip() or "?"
+        except OSError:
+            return "?"
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Home:
+    """The paths of a home; its lock. Everything in it is the user's alone (0700)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings_path = path / "settings.toml"
+        self.journal = path / "journal.db"
+        self.views = path / "views.db"
+        self.keys = path / "keys"
+        self.secret = path / "keys" / "terminal.secret"
+        self.socket = path / "agent.sock"
+        self.lock = Lock(path / "agent.lock")
+
+    def make(self) -> None:
+        """Make the folder, if it is not there. Raises HomeError."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            self.keys.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise HomeError(
+                _("The home {home} cannot be made: {reason}.").format(home=self.path, reason=error.strerror),
+                _("Name another folder with --home, or give this user the right to write there."),
+            ) from None
+
+    @property
+    def exists(self) -> bool:
+        return self.settings_path.exists()
+
+    def settings(self) -> Settings:
+        """Raises HomeError where there are none."""
+        return read_settings(self.settings_path)
+
+    def own(self) -> None:
+        """Become the one owner of the home. Raises HomeError if another process is."""
+        try:
+            taken = self.lock.take()
+        except OSError as error:
+            raise HomeError(
+                _("The home {home} cannot be used: {reason}.").format(home=self.path, reason=error.strerror),
+                _("Name another folder with --home, or give this user the right to write there."),
+            ) from None
+        if not taken:
+            raise HomeError(
+                _("Another agent (process {pid}) already owns the home {home}.").format(
+                    pid=self.lock.holder(), home=self.path
+                ),
+                _("Leave that one first, or look at it with: counterfoil tui"),
+            )
+
+    def disown(self) -> None:
+        self.lock.release()
+
+
+def port_lock(port: str) -> Lock:
+    """The lock of a serial port, by its real path: `exclusive` on POSIX is advisory and another name would pass it by.
+
+    Raises PortError if another counterfoil agent of this machine talks on it.
+    """
+    real = os.path.realpath(port) if "://" not in port else port
+    folder = Path(tempfile.gettempdir()) / f"counterfoil-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = Lock(folder / f"port-{hashlib.sha256(real.encode()).hexdigest()[:16]}.lock")
+    if not lock.take():
+        raise PortError(
+            _("Another agent (process {pid}) already talks on {port}.").format(pid=lock.holder(), port=port),
+            _("Leave that one first, or name another port."),
+        )
+    return lock

@@ -1,0 +1,181 @@
+"""Making a home, and opening one: as its owner with the agent at work, or as a guest of the agent that owns it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from agent.desk import Desk, HomeDesk
+from agent.desk_socket import DeskServer, SocketDesk
+from agent.errors import HomeError, JournalDamaged, LinkError
+from agent.home import Home
+from agent.journal import heads, keys
+from agent.journal.entries import Draft
+from agent.journal.keys import PassphraseSources, Signer
+from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
+from agent.journal.store import Journal
+from agent.language import _
+from agent.runner import Runner, read_secret
+from agent.settings import Settings, write_settings
+from agent.views import LinkState
+
+SESSION_MS = 10_000
+"""How long a command waits for the terminal to answer at all."""
+
+
+def version() -> str:
+    """The version of this program."""
+    return importlib.metadata.version("counterfoil")
+
+
+def make_home(home: Home, settings: Settings, secret: bytes | None, sources: PassphraseSources, at: int) -> None:
+    """A new home: settings, signing key, the secret shared with the terminal (None: already there), and a journal whose
+    entry 0 says whose it is. at: ms UTC. Raises HomeError, KeyRefused, JournalError.
+    """
+    home.make()
+    if home.journal.exists():
+        raise HomeError(
+            _("There is a journal in {home} already.").format(home=home.path),
+            _("Use it with: counterfoil serve; or name another folder with --home"),
+        )
+    if secret is not None:
+        write_secret(home.secret, secret)
+    signer = (
+        keys.create(home.path, sources) if not (home.keys / "signing.key").exists() else keys.unlock(home.path, sources)
+    )
+    opened = JournalOpened(
+        software="counterfoil",
+        version=version(),
+        terminal=settings.terminal,
+        nature="simulated" if settings.simulated else "real",
+        generation=1,
+    )
+    Journal.create(home.journal, signer, to_draft(opened, signer.token_hmac), at).close()
+    write_settings(home.settings_path, settings)
+
+
+def write_secret(path: Path, secret: bytes) -> None:
+    """64 hexadecimal digits, for the owner's eyes."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secret.hex() + "\n")
+
+
+def new_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
+@contextmanager
+def agent_at_work(
+    home: Home,
+    settings: Settings,
+    sources: PassphraseSources,
+    *,
+    accept_loss: bool = False,
+) -> Iterator[HomeDesk]:
+    """Own the home, open journal and port, turn the pump, serve the socket; at the end, everything is closed cleanly.
+
+    accept_loss: go on where a remembered head is not this journal's; the finding is signed first. Raises HomeError,
+    KeyRefused, JournalError, JournalDamaged, PortError.
+    """
+    with ExitStack() as stack:
+        home.own()
+        stack.callback(home.disown)
+        journal, signer = open_journal(home, settings, sources, accept_loss=accept_loss)
+        runner = Runner(home, settings, journal, signer, read_secret(home.secret))
+        runner.start()
+        stack.callback(runner.stop)
+        desk = HomeDesk(home, settings, runner)
+        stack.callback(desk.close)
+        stack.callback(DeskServer(home.socket, desk).close)
+        yield desk
+
+
+def open_journal(
+    home: Home, settings: Settings, sources: PassphraseSources, *, accept_loss: bool
+) -> tuple[Journal, Signer]:
+    """The journal and its key, after the check of every start against what is remembered. Raises as `agent_at_work`."""
+    signer = keys.unlock(home.path, sources)
+    journal = Journal.open(home.journal, signer)
+    try:
+        opened = journal.entry(0).body
+        if (
+            opened["nature"] != ("simulated" if settings.simulated else "real")
+            or opened["terminal"] != settings.terminal
+        ):
+            raise HomeError(
+                _("The settings of {home} do not fit its journal.").format(home=home.path),
+                _("Put back the settings: terminal {terminal}, {nature}.").format(
+                    terminal=opened["terminal"], nature=opened["nature"]
+                ),
+            )
+        _require_remembered(home, journal, signer, accept_loss=accept_loss)
+    except BaseException:
+        journal.close()
+        raise
+    return journal, signer
+
+
+def _require_remembered(home: Home, journal: Journal, signer: Signer, *, accept_loss: bool) -> None:
+    """What is remembered and accepted before is passed by: its mismatch stands in the journal already."""
+    drafts: list[Draft] = []
+    unfit = [found for found in heads.compare_all(journal, home.path) if not found.verdict.fits]
+    accepted = {e.body["remembered"] for e in journal.entries() if e.kind == "head.mismatch"} if unfit else set()
+    for found in unfit:
+        if found.note in accepted:
+            continue
+        if not accept_loss:
+            raise JournalDamaged(
+                _(
+                    "The journal ends at entry {size} and is not the one whose head was remembered ({source}: {verdict})."
+                ).format(size=journal.size - 1, source=found.source, verdict=found.verdict.value),
+                _("Put the right journal.db back, with its -wal; or go on, the finding signed, with --accept-loss"),
+            )
+        heads.set_aside(home.path, found.note)
+        mismatch = HeadMismatch(source=found.source, remembered=found.note, verdict=found.verdict.value)
+        drafts.append(to_draft(mismatch, signer.token_hmac))
+    journal.append(drafts, max(journal.head.at, time.time_ns() // 1_000_000))
+
+
+@contextmanager
+def open_desk(home: Home, *, work: bool = False, sources: PassphraseSources | None = None) -> Iterator[Desk]:
+    """A desk on the home: its owner's, over the socket; or, where nobody owns it, one of our own for this while.
+
+    work: what is asked needs the terminal, so an agent is set to work if none is. Raises HomeError and what
+    `agent_at_work` raises.
+    """
+    settings = home.settings()
+    with ExitStack() as stack:
+        try:
+            home.own()
+        except HomeError:
+            yield SocketDesk(home.socket)
+            return
+        if not work:
+            stack.callback(home.disown)
+            desk = HomeDesk(home, settings)
+            stack.callback(desk.close)
+            yield desk
+            return
+        home.disown()
+        yield stack.enter_context(agent_at_work(home, settings, sources or PassphraseSources()))
+
+
+def await_session(desk: Desk) -> None:
+    """Until the terminal answers. Raises LinkError after 10 s."""
+    until = time.monotonic() + SESSION_MS / 1000
+    while (status := desk.status()).link.state is not LinkState.UP:
+        left = int((until - time.monotonic()) * 1000)
+        if left <= 0 or status.link.state is LinkState.REFUSED:
+            raise LinkError(
+                _("No session with the terminal on {port} ({state}).").format(
+                    port=status.link.port, state=status.link.state.value
+                ),
+                _("See that it is on, that its cable is in, and that both ends hold the same secret."),
+            )
+        desk.wait(status.revision, left)

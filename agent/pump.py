@@ -1,0 +1,413 @@
+"""The one loop's decisions: what comes off the line, the clock and the disk goes in; what to write, record and show comes out.
+
+`Pump.step(now, wall, input)` does no I/O and knows no thread. A session goes
+
+    opened -> HEAD_GET -> remembered head compared -> SYNC(next) -> events -> recorded -> EVENT_ACK -> HEAD_PUT when idle
+
+and nothing is acknowledged before `Recorded` says that it is durable under a signed head. The link acknowledges frames from
+its own turn and never waits for the disk. now: ms that never go back; wall: ms UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from agent.actions import (
+    Action,
+    Answer,
+    Ask,
+    CompareHead,
+    Due,
+    HeadCompared,
+    Input,
+    Leave,
+    LineBytes,
+    PortLost,
+    PortOpened,
+    Record,
+    Recorded,
+    RecordFailed,
+    Show,
+    Write,
+)
+from agent.journal.kinds import (
+    EventGap,
+    EventId,
+    EventUnreadable,
+    Fact,
+    HeadMismatch,
+    LogReplaced,
+    LogRolledBack,
+    TerminalSaid,
+)
+from agent.security_counts import SecurityCounts
+from agent.views import LinkState, Notice, NoticeCode
+from protocol.conversation import Conversation
+from protocol.events import (
+    ConversationEvent,
+    LineSuspected,
+    Received,
+    Replied,
+    RequestFailed,
+    SecurityKind,
+    SecurityNotice,
+    SessionClosed,
+    SessionOpened,
+    Unreadable,
+)
+from protocol.messages import (
+    DeviceEvent,
+    Error,
+    EventAck,
+    Fee,
+    HeadGet,
+    HeadPut,
+    HeadReply,
+    Reply,
+    Request,
+    Sync,
+    SyncReply,
+    TerminalHello,
+    Transaction,
+)
+
+# "HEAD_PUT when idle, at least every 60 s"
+IDLE_MS = 300
+HEAD_EVERY_MS = 60_000
+REFUSED_RETRY_MS = 30_000
+"""How long a terminal that is not ours is left in peace."""
+RECORD_RETRY_MS = 5_000
+"""How long after a failed commit the events are asked for again."""
+SILENT_MS = 5_000
+"""How long nobody may answer on an open port before a person is told."""
+
+
+class Pump:
+    """What one home does with its line.
+
+    conversation: the agent's end, not yet open. terminal, simulated: whom this home belongs to. last_events: (terminal, log
+    epoch) -> the last event number the journal holds, newest epoch last. head_size, head_note: the journal's head.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        *,
+        terminal: str,
+        simulated: bool,
+        last_events: Mapping[tuple[str, str], int],
+        head_size: int,
+        head_note: str,
+    ) -> None:
+        self._talk = conversation
+        self._terminal, self._simulated = terminal, simulated
+        self._last_events = dict(last_events)
+        self._epoch = next((epoch for _terminal, epoch in reversed(self._last_events)), None)
+        self._size, self._note = head_size, head_note
+        self._put_size = -1
+        self._put_at = 0
+        self._next = 1
+        self.durable = 0
+        """The last event number recorded, in the log epoch in force."""
+        self._rolled_to: int | None = None
+        self._hello: TerminalHello | None = None
+        self.terminal_time = 0
+        """The latest time the terminal gave (ms UTC): a simulated home's clock."""
+        self._syncing = False  # a SYNC of this session was answered: events count from here on
+        self._gap_asked_for = 0
+        self._attempt = 0
+        self._facts: list[Fact] = []
+        self._waiting: dict[int, Callable[[Reply | None, int, int], None]] = {}
+        self._security = SecurityCounts()
+        self._state = LinkState.CONNECTING
+        self._notices: dict[NoticeCode, Notice] = {}
+        self._actions: list[Action] = []
+        self._shown: Show | None = None
+        self._heard_at = 0
+        self._silent_due: int | None = None
+        self._retry_due: int | None = None
+        self._record_due: int | None = None
+
+    @property
+    def deadline(self) -> int | None:
+        """When a `Due` has something to do, or None."""
+        due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due]
+        if self._head_is_due():
+            due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + IDLE_MS)
+        return min((d for d in due if d is not None), default=None)
+
+    def step(self, now: int, wall: int, given: Input) -> list[Action]:
+        """One input's consequences, in the order in which to carry them out. In a simulated home `wall` counts for nothing."""
+        wall = self._time(wall)
+        match given:
+            case LineBytes(data):
+                self._talk.receive(data, now)
+            case Due():
+                self._talk.tick(now)
+            case Recorded():
+                self._take_recorded(given, now)
+            case PortOpened():
+                self._clear(NoticeCode.PORT_LOST)
+                self._state = LinkState.CONNECTING
+                self._silent_due = now + SILENT_MS
+                self._talk.open(now)
+                self._talk.tick(now)
+            case PortLost(reason):
+                self._talk.close(now)
+                self._state = LinkState.PORT_LOST
+                self._silent_due = self._retry_due = None
+                self._raise(NoticeCode.PORT_LOST, wall, reason=reason)
+            case RecordFailed():
+                self._take_failure(given, now, wall)
+            case HeadCompared():
+                self._take_verdict(given, now, wall)
+            case Ask(token, message):
+                self._request(message, now, lambda reply, _now, _wall: self._actions.append(Answer(token, reply)))
+            case Leave():
+                self._talk.leave(now)
+        for event in self._talk.events():
+            self._take(event, now, wall)
+        wall = self._time(wall)
+        self._by_the_clock(now, wall)
+        return self._finish(now, wall)
+
+    def _time(self, wall: int) -> int:
+        return self.terminal_time if self._simulated else wall
+
+    # -- what the line says --------------------------------------------------------------------------------------------
+
+    def _take(self, event: ConversationEvent, now: int, wall: int) -> None:
+        match event:
+            case SessionOpened(_, hello):
+                self._begin(hello, now, wall)
+            case SessionClosed():
+                self._hello, self._syncing = None, False
+                if self._state is LinkState.UP:
+                    self._state = LinkState.CONNECTING
+                    self._silent_due = now + SILENT_MS
+            case Received(Transaction() | Fee() | DeviceEvent() as message, digest):
+                if self._hello is not None:
+                    said = TerminalSaid(
+                        terminal=self._terminal, log_epoch=self._hello.log_epoch, sha256=digest, message=message
+                    )
+                    self._take_event(message.number, said, now)
+            case Unreadable(message_type, number, digest, reason):
+                self._take_unreadable(message_type, number, digest, reason, now)
+            case Replied(request_id, reply):
+                self._waiting.pop(request_id, _ignore)(reply, now, wall)
+            case RequestFailed(request_id, _):
+                self._waiting.pop(request_id, _ignore)(None, now, wall)
+            case LineSuspected():
+                self._raise(NoticeCode.LINE_SETTINGS, wall)
+            case SecurityNotice(kind, digest):
+                self._security.count(kind, digest, wall)
+                if kind is SecurityKind.WRONG_SECRET and self._state is not LinkState.UP:
+                    self._raise(NoticeCode.WRONG_SECRET, wall)
+
+    def _begin(self, hello: TerminalHello, now: int, wall: int) -> None:
+        wrong = None
+        if hello.terminal != self._terminal:
+            wrong = NoticeCode.WRONG_TERMINAL
+        elif hello.simulated is not self._simulated:
+            wrong = NoticeCode.WRONG_NATURE
+        if wrong is not None:
+            self._state = LinkState.REFUSED
+            self._raise(wrong, wall, terminal=hello.terminal, ours=self._terminal)
+            self._talk.leave(now)
+            self._retry_due = now + REFUSED_RETRY_MS
+            return
+        self._state, self._hello, self._syncing = LinkState.UP, hello, False
+        self.terminal_time = max(self.terminal_time, hello.clock)
+        self._silent_due = self._retry_due = None
+        self._put_size = -1
+        for code in _OF_THE_LINE:
+            self._clear(code)
+        self._place(hello)
+        self._request(HeadGet(), now, self._take_remembered)
+
+    def _place(self, hello: TerminalHello) -> None:
+        """Where in the terminal's log the journal stands, and what that says of the log."""
+        known = self._last_events.get((hello.terminal, hello.log_epoch))
+        if known is None:
+            if self._epoch is not None:
+                replaced = LogReplaced(
+                    terminal=hello.terminal, old_log_epoch=self._epoch, new_log_epoch=hello.log_epoch
+                )
+                self._facts.append(replaced)
+            self._last_events[hello.terminal, hello.log_epoch] = known = 0
+        elif hello.last_written >= known:
+            self._rolled_to = None
+        elif self._epoch == hello.log_epoch and self._rolled_to is not None and hello.last_written >= self._rolled_to:
+            known = self.durable  # the rollback that was recorded already
+        else:
+            rolled = LogRolledBack(
+                terminal=hello.terminal,
+                log_epoch=hello.log_epoch,
+                last_written=hello.last_written,
+                journal_has=known,
+            )
+            self._facts.append(rolled)
+            known = self._rolled_to = hello.last_written  # what it writes from here on contradicts what it told
+        self._epoch, self.durable = hello.log_epoch, known
+        self._next = known + 1
+
+    def _take_remembered(self, reply: Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, HeadReply) and reply.checkpoint is not None:
+            self._actions.append(CompareHead(reply.checkpoint))
+        else:  # it remembers none, or cannot
+            self._synchronise(now)
+
+    def _take_verdict(self, compared: HeadCompared, now: int, wall: int) -> None:
+        if not compared.verdict.fits and compared.verdict.value != "foreign":
+            mismatch = HeadMismatch(source="terminal", remembered=compared.note, verdict=compared.verdict.value)
+            self._facts.append(mismatch)
+            self._raise(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
+            self._put_size = self._size  # the terminal keeps its proof; nothing is put over it
+        if not self._syncing:
+            self._synchronise(now)
+
+    def _synchronise(self, now: int) -> None:
+        self._syncing = True
+        self._request(Sync(start=self._next), now, self._take_sync)
+
+    def _take_sync(self, reply: Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, SyncReply) and reply.oldest_retained > self._next:
+            self._give_up(reply.oldest_retained - 1, "below the oldest retained")
+        elif reply is None and self._talk.is_open:
+            self._synchronise(now)
+
+    def _take_event(self, number: int, fact: Fact, now: int) -> None:
+        self._heard_at = now
+        if isinstance(fact, TerminalSaid):
+            self.terminal_time = max(self.terminal_time, fact.message.at)
+        if not self._syncing or self._record_due is not None:
+            return  # it will come again after the SYNC
+        if number > self._next:
+            if self._gap_asked_for != self._next:
+                self._gap_asked_for = self._next
+                self._synchronise(now)
+                return
+            self._give_up(number - 1, "skipped, and not sent when asked for")
+        self._facts.append(fact)
+        self._next = max(self._next, number + 1)
+
+    def _take_unreadable(self, message_type: int, number: int | None, digest: bytes, reason: str, now: int) -> None:
+        if self._hello is None:
+            return
+        told = EventId(terminal=self._terminal, log_epoch=self._hello.log_epoch, number=number, at=None, sha256=digest)
+        fact = EventUnreadable(event=told, message_type=message_type, reason=reason)
+        if number is not None:
+            self._take_event(number, fact, now)
+        elif self._security.unnumbered():
+            self._facts.append(fact)
+
+    def _give_up(self, last: int, reason: str) -> None:
+        if self._hello is not None:
+            gap = EventGap(
+                terminal=self._terminal,
+                log_epoch=self._hello.log_epoch,
+                first=self._next,
+                last=last,
+                reason=reason,
+            )
+            self._facts.append(gap)
+            self._next = last + 1
+
+    # -- what the disk says --------------------------------------------------------------------------------------------
+
+    def _take_recorded(self, recorded: Recorded, now: int) -> None:
+        self._size, self._note = recorded.size, recorded.note
+        self._clear(NoticeCode.RECORDING_STOPPED)
+        if recorded.last_event is None:
+            return
+        epoch, number = recorded.last_event
+        key = (self._terminal, epoch)
+        self._last_events[key] = max(self._last_events.get(key, 0), number)
+        if self._hello is not None and self._hello.log_epoch == epoch:
+            self.durable = max(self.durable, number)
+            self._talk.send(EventAck(up_to=number), now)
+
+    def _take_failure(self, failed: RecordFailed, now: int, wall: int) -> None:
+        """Nothing is acknowledged; the terminal keeps its copy and is asked for it again."""
+        self._attempt += 1
+        self._facts = [f for f in (*failed.facts, *self._facts) if not isinstance(f, _ASKED_AGAIN)]
+        self._next = self.durable + 1
+        self._record_due = now + RECORD_RETRY_MS
+        self._raise(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
+
+    # -- what the clock says -------------------------------------------------------------------------------------------
+
+    def _by_the_clock(self, now: int, wall: int) -> None:
+        if self._silent_due is not None and self._silent_due <= now:
+            self._silent_due = None
+            self._raise(NoticeCode.TERMINAL_SILENT, wall)
+        if self._retry_due is not None and self._retry_due <= now:
+            self._retry_due = None
+            self._talk.close(now)
+            self._talk.open(now)
+            self._talk.tick(now)
+        if self._record_due is not None and self._record_due <= now:
+            self._record_due = None
+            if self._hello is not None:
+                self._synchronise(now)
+        self._facts += self._security.due(wall)
+        if self._head_is_due() and (
+            (not self._busy() and now >= self._heard_at + IDLE_MS) or now >= self._put_at + HEAD_EVERY_MS
+        ):
+            self._put_size, self._put_at = self._size, now
+            self._request(HeadPut(checkpoint=self._note), now, self._take_put)
+
+    def _head_is_due(self) -> bool:
+        return self._syncing and self._size > self._put_size
+
+    def _busy(self) -> bool:
+        return bool(self._facts) or bool(self._waiting)
+
+    def _take_put(self, reply: Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, HeadReply) and not reply.accepted and reply.checkpoint is not None:
+            self._actions.append(CompareHead(reply.checkpoint))
+        elif isinstance(reply, Error):
+            self._put_size = 2**53  # it cannot remember heads; not asked again in this session
+
+    # -- what comes out ------------------------------------------------------------------------------------------------
+
+    def _request(self, message: Request, now: int, then: Callable[[Reply | None, int, int], None]) -> None:
+        self._waiting[self._talk.request(message, now)] = then
+
+    def _raise(self, code: NoticeCode, wall: int, **facts: str) -> None:
+        if code not in self._notices or self._notices[code].facts != facts:
+            self._notices[code] = Notice(code, wall, facts)
+
+    def _clear(self, code: NoticeCode) -> None:
+        self._notices.pop(code, None)
+
+    def _finish(self, now: int, wall: int) -> list[Action]:
+        for event in self._talk.events():  # a request that failed at once
+            self._take(event, now, wall)
+        if self._facts and self._record_due is None:
+            self._actions.append(Record(self._attempt, wall, tuple(self._facts)))
+            self._facts = []
+        if wire := self._talk.outgoing(now):
+            self._actions.append(Write(wire))
+        show = Show(self._state, tuple(self._notices.values()), self._hello)
+        if show != self._shown:
+            self._shown = show
+            self._actions.append(show)
+        actions, self._actions = self._actions, []
+        return actions
+
+
+_ASKED_AGAIN = (TerminalSaid, EventUnreadable, EventGap)
+"""Facts that the next SYNC brings again, in their order."""
+
+_OF_THE_LINE = (
+    NoticeCode.TERMINAL_SILENT,
+    NoticeCode.LINE_SETTINGS,
+    NoticeCode.WRONG_TERMINAL,
+    NoticeCode.WRONG_NATURE,
+    NoticeCode.WRONG_SECRET,
+)
+
+
+def _ignore(reply: Reply | None, now: int, wall: int) -> None:
+    """The reply to a request of a session that is over."""

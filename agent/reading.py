@@ -1,0 +1,180 @@
+"""Questions to views.db, answered as `agent.views`. Read-only; any thread may hold one."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agent.errors import NotFound
+from agent.journal import engine
+from agent.journal.entries import Entry
+from agent.language import _
+from agent.views import (
+    Notice,
+    NoticeCode,
+    ProductLine,
+    Today,
+    TransactionDetail,
+    TransactionPage,
+    TransactionRow,
+)
+
+_CNY = 156
+_FINDINGS_SHOWN = 20
+
+_ROW = """
+SELECT t.seq, t.reference, t.kind, t.outcome, t.product, t.amount_minor, t.currency,
+       (SELECT sum(f.amount_minor) FROM fees f WHERE f.reference = t.reference) AS fee_minor,
+       t.masked_pan, t.trace, t.batch, t.rrn, t.at, t.voided
+FROM transactions t
+"""
+_YUAN = re.compile(r"(\d{1,13})\.(\d{2})")
+
+_NOTICE_OF_KIND = {
+    "event.gap": NoticeCode.EVENTS_LOST,
+    "event.unreadable": NoticeCode.EVENT_UNREADABLE,
+    "event.contradicted": NoticeCode.LOG_ROLLED_BACK,
+    "log.rolled_back": NoticeCode.LOG_ROLLED_BACK,
+    "log.replaced": NoticeCode.LOG_REPLACED,
+    "security.seen": NoticeCode.SECURITY,
+    "head.mismatch": NoticeCode.HEAD_MISMATCH,
+    "terminal.device": NoticeCode.DEVICE_FAULT,
+}
+
+
+class Reading:
+    """Answers from one views.db. entry: seq -> the journal's entry. Every method may be called from any thread."""
+
+    def __init__(self, views: Path, entry: Callable[[int], Entry], *, simulated: bool) -> None:
+        self._connection = engine.connect_reader(views)
+        self._connection.row_factory = engine.Row
+        self._entry = entry
+        self._simulated = simulated
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def today(self, date: str, recent: int) -> Today:
+        """One day (ISO date). The sums are over the day's transactions and fee lines."""
+        per_kind = {
+            (row["kind"], row["outcome"], row["voided"]): row
+            for row in self._all(
+                "SELECT kind, outcome, voided, count(*) AS n, sum(amount_minor) AS minor FROM transactions"
+                " WHERE date = ? GROUP BY kind, outcome, voided",
+                date,
+            )
+        }
+
+        def total(kind: str, *voided: int) -> tuple[int, int]:
+            found = [per_kind[key] for v in voided if (key := (kind, "approved", v)) in per_kind]
+            return sum(row["n"] for row in found), sum(row["minor"] for row in found)
+
+        sales, refunds, voids = total("sale", 0), total("refund", 0, 1), total("void", 0, 1)
+        count = sum(row["n"] for row in per_kind.values())
+        approved = sum(row["n"] for key, row in per_kind.items() if key[1] == "approved")
+        fees, fee_lines = self._all("SELECT coalesce(sum(amount_minor), 0), count(*) FROM fees WHERE date = ?", date)[0]
+        devices = self._all("SELECT count(*) FROM device_events WHERE date = ?", date)[0][0]
+        currency = self._all("SELECT currency FROM transactions WHERE date = ? LIMIT 1", date)
+        return Today(
+            date=date,
+            simulated=self._simulated,
+            currency=currency[0][0] if currency else _CNY,
+            transactions=count,
+            events=count + fee_lines + devices,
+            approved=approved,
+            declined=count - approved,
+            sales_count=sales[0],
+            sales_minor=sales[1],
+            refunds_count=refunds[0],
+            refunds_minor=refunds[1],
+            voids_count=voids[0],
+            voids_minor=voids[1],
+            fees_minor=fees,
+            net_minor=sales[1] - refunds[1] - fees,
+            products=self._products(date),
+            recent=self._rows("WHERE t.date = ? ORDER BY t.seq DESC LIMIT ?", date, recent),
+        )
+
+    def _products(self, date: str) -> tuple[ProductLine, ...]:
+        rows = self._all(
+            "SELECT t.product, count(*), sum(t.amount_minor), coalesce(sum((SELECT sum(f.amount_minor) FROM fees f"
+            " WHERE f.reference = t.reference AND f.type = 'mdr')), 0)"
+            " FROM transactions t WHERE t.date = ? AND t.kind = 'sale' AND t.outcome = 'approved' AND t.voided = 0"
+            " GROUP BY t.product ORDER BY t.product",
+            date,
+        )
+        return tuple(ProductLine(*row) for row in rows)
+
+    def transactions(self, date: str | None, text: str | None, limit: int, offset: int) -> TransactionPage:
+        """Newest first; see `Desk.transactions`."""
+        where, values = ["1"], []
+        if date is not None:
+            where.append("t.date = ?")
+            values.append(date)
+        if text is not None and (text := text.strip()):
+            part = "%" + re.sub(r"([%_~])", r"~\1", text)
+            tests = [f"t.{column} LIKE ? ESCAPE '~'" for column in ("masked_pan", "trace", "rrn")]
+            values += [part] * 3
+            tests.append("t.reference LIKE ? ESCAPE '~'")
+            values.append(part[1:] + "%")
+            if (yuan := _YUAN.fullmatch(text.removeprefix("¥").replace(",", ""))) is not None:
+                tests.append("t.amount_minor = ?")
+                values.append(str(int(yuan[1] + yuan[2])))
+            where.append(f"({' OR '.join(tests)})")
+        condition = " AND ".join(where)
+        total = self._all(f"SELECT count(*) FROM transactions t WHERE {condition}", *values)[0][0]  # noqa: S608
+        rows = self._rows(f"WHERE {condition} ORDER BY t.seq DESC LIMIT ? OFFSET ?", *values, limit, offset)
+        return TransactionPage(rows, total)
+
+    def transaction(self, reference: str) -> TransactionDetail:
+        """By its reference, or a beginning of one that is unique. Raises NotFound."""
+        found = self._rows(
+            "WHERE t.reference >= ? AND t.reference < ? ORDER BY t.seq LIMIT 2", reference, reference + "g"
+        )
+        if not reference or len({row.reference for row in found}) != 1:
+            raise NotFound(
+                _("No one transaction has a reference that begins with {reference}.").format(reference=reference),
+                _("Find its reference with: counterfoil transactions list"),
+            )
+        row = found[0]
+        seqs = self._all("SELECT seq FROM fees WHERE reference = ?", row.reference)
+        related = self._all(
+            "SELECT seq FROM transactions WHERE reference = ? OR original_reference = ?", row.reference, row.reference
+        )
+        entries = tuple(
+            {"seq": e.seq, "at": e.at, "kind": e.kind, "body": e.body, "private": dict(e.private)}
+            for e in map(self._entry, sorted({r[0] for r in (*seqs, *related)}))
+        )
+        return TransactionDetail(row, entries)
+
+    def findings(self, since: int) -> tuple[Notice, ...]:
+        """What the journal says that a person should see, newest first, from `since` (ms UTC) on."""
+        rows = self._all(
+            "SELECT seq, at, kind, facts FROM findings WHERE at >= ? ORDER BY seq DESC LIMIT ?", since, _FINDINGS_SHOWN
+        )
+        return tuple(
+            Notice(_NOTICE_OF_KIND[row["kind"]], row["at"], _flat(json.loads(row["facts"])), row["seq"]) for row in rows
+        )
+
+    def last_at(self) -> int:
+        """The time of the newest transaction (ms UTC), 0 if there is none."""
+        row = self._all("SELECT max(at) FROM transactions")[0]
+        return row[0] or 0
+
+    def _rows(self, rest: str, *values: object) -> tuple[TransactionRow, ...]:
+        rows = ([*row[:-1], bool(row[-1])] for row in self._all(_ROW + rest, *values))
+        return tuple(TransactionRow(*row) for row in rows)
+
+    def _all(self, sql: str, *values: object) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+
+def _flat(facts: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in facts.items() if not isinstance(value, dict)}

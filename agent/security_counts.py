@@ -1,0 +1,58 @@
+"""Security events, counted and bounded: one entry for each kind and minute, at most a hundred a day (docs/protocol.md §2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.journal.kinds import Fact, SecuritySeen
+from protocol.events import SecurityKind
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+MOST_A_DAY = 100
+
+
+@dataclass(slots=True)
+class _Minute:
+    start: int
+    count: int
+    first: bytes
+
+
+class SecurityCounts:
+    """Counts in, entries out when their minute is over. Times are ms UTC."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[SecurityKind, _Minute] = {}
+        self._day = 0
+        self._given = 0
+
+    def count(self, kind: SecurityKind, sha256: bytes, wall: int) -> None:
+        """One more; the first of a minute gives its hash."""
+        minute = self._minutes.get(kind)
+        if minute is None:
+            self._minutes[kind] = _Minute(wall - wall % MINUTE_MS, 1, sha256)
+        else:
+            minute.count += 1
+
+    def due(self, wall: int) -> list[Fact]:
+        """The entries whose minute is over, as far as the day's bound allows."""
+        if not self._minutes:
+            return []
+        if wall // DAY_MS != self._day:
+            self._day, self._given = wall // DAY_MS, 0
+        facts: list[Fact] = []
+        for kind, minute in list(self._minutes.items()):
+            if minute.start <= wall < minute.start + MINUTE_MS:
+                continue
+            del self._minutes[kind]
+            if self._given < MOST_A_DAY:
+                self._given += 1
+                seen = SecuritySeen(what=kind.value, count=minute.count, sha256=minute.first, minute=minute.start)
+                facts.append(seen)
+        return facts
+
+    def unnumbered(self) -> bool:
+        """True if one more unreadable message without a number may be recorded today."""
+        self._given += 1
+        return self._given <= MOST_A_DAY

@@ -1,0 +1,194 @@
+"""The thread that owns both databases: facts become durable entries, then rows of the views.
+
+One queue, one thread: what is queued commits together, and the answer to each request follows its commit. The views are
+brought up to the journal whenever the queue is empty, so that nothing waits for them before it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
+from agent.errors import CounterfoilError, JournalError
+from agent.journal import heads
+from agent.journal.engine import Error as SQLiteError
+from agent.journal.entries import Draft, Entry, EntryError, event_mark
+from agent.journal.keys import Signer
+from agent.journal.kinds import EventContradicted, EventUnreadable, Fact, TerminalSaid, to_draft
+from agent.journal.reader import Head
+from agent.journal.store import Journal
+from agent.projection import Projection
+
+MOST_FACTS = 256
+"""Facts in one commit; a terminal sends at most 64 events beyond the last acknowledgement."""
+READ_S = 30
+MOST_BEHIND = 2048
+"""Entries that the views may lag behind a busy journal."""
+
+StorageAnswer = Recorded | RecordFailed | HeadCompared
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An entry for the desk: where SQLite must hold the journal exclusively, the writer's connection is the only one."""
+
+    seq: int
+    entry: Future[Entry] = field(default_factory=Future)
+
+
+_Request = Record | CompareHead | _Read
+
+
+class Storage:
+    """The journal and its views, behind one thread. answered: called from that thread; changed: after the views moved."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        signer: Signer,
+        projection: Projection,
+        answered: Callable[[StorageAnswer], None],
+        changed: Callable[[Head], None],
+    ) -> None:
+        self._journal, self._signer, self._projection = journal, signer, projection
+        self._answered, self._changed = answered, changed
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._attempt = 0
+        self._thread = threading.Thread(target=self._run, name="storage")
+        self._thread.start()
+
+    def put(self, request: Record | CompareHead) -> None:
+        self._queue.put(request)
+
+    def entry(self, seq: int) -> Entry:
+        """Read one entry; waits its turn. Raises NotFound, JournalError."""
+        request = _Read(seq)
+        self._queue.put(request)
+        return request.entry.result(READ_S)
+
+    def close(self) -> None:
+        """Commits what is queued, closes both databases."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._catch_up()
+            while (first := self._queue.get()) is not None:
+                batch, ended = self._batch(first)
+                self._take(batch)
+                behind = self._journal.size - self._projection.size
+                if ended or behind >= MOST_BEHIND or (behind and self._queue.empty()):
+                    self._catch_up()
+                if ended:
+                    break
+        finally:
+            self._projection.close()
+            self._journal.close()
+
+    def _batch(self, first: _Request) -> tuple[list[_Request], bool]:
+        batch = [first]
+        count = 0
+        while count < MOST_FACTS:
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                break
+            if request is None:
+                return batch, True
+            batch.append(request)
+            count += len(request.facts) if isinstance(request, Record) else 0
+        return batch, False
+
+    def _take(self, batch: Sequence[_Request]) -> None:
+        records: list[Record] = []
+        for request in batch:
+            if isinstance(request, Record):
+                if request.attempt == self._attempt:
+                    records.append(request)
+                # else: made before a failure was known; its events are asked for again
+            else:
+                self._commit(records)
+                records = []
+                if isinstance(request, CompareHead):
+                    self._compare(request)
+                else:
+                    self._read(request)
+        self._commit(records)
+
+    def _commit(self, records: list[Record]) -> None:
+        if not records:
+            return
+        facts = [fact for record in records for fact in record.facts]
+        try:
+            drafts, last_event = self._drafts(facts)
+            head = self._journal.append(drafts, records[-1].at)
+        except (CounterfoilError, EntryError) as error:
+            self._attempt += 1
+            what, todo = (error.what, error.todo) if isinstance(error, CounterfoilError) else (str(error), "")
+            self._answered(RecordFailed(tuple(facts), what, todo))
+            return
+        self._answered(Recorded(last_event, head.size, head.note))
+
+    def _drafts(self, facts: Sequence[Fact]) -> tuple[list[Draft], tuple[str, int] | None]:
+        """The drafts of the facts, and the last event among them. An event that the journal holds already makes no second
+        entry; one that it holds in other words is recorded as contradicted."""
+        drafts: list[Draft] = []
+        told: dict[tuple[str, str, int], bytes] = {}
+        last_events = self._journal.last_events()
+        last_event = None
+        for fact in facts:
+            if isinstance(fact, TerminalSaid | EventUnreadable) and fact.event.number is not None:
+                event, number = fact.event, fact.event.number
+                epoch = (event.terminal, event.log_epoch)
+                last_event = (event.log_epoch, number)
+                if number <= last_events.get(epoch, 0):
+                    first = told.get((*epoch, number)) or self._first_telling(*epoch, number)
+                    if first != event.sha256:
+                        drafts.append(self._draft(_contradiction(fact, first)))
+                    continue
+                last_events[epoch] = number
+                told[*epoch, number] = event.sha256
+            draft = self._draft(fact)
+            drafts.append(draft)
+            if (mark := event_mark(draft.kind, draft.body)) is not None:
+                last_events[mark.terminal, mark.log_epoch] = mark.number
+        return drafts, last_event
+
+    def _draft(self, fact: Fact) -> Draft:
+        return to_draft(fact, self._signer.token_hmac)
+
+    def _first_telling(self, terminal: str, log_epoch: str, number: int) -> bytes:
+        return bytes.fromhex(self._journal.event_sha256(terminal, log_epoch, number) or "")
+
+    def _compare(self, request: CompareHead) -> None:
+        try:
+            verdict = heads.compare(self._journal, request.note)
+            if not verdict.fits and verdict is not heads.Verdict.FOREIGN:
+                heads.set_aside(self._journal.path.parent, request.note)
+        except (JournalError, OSError):
+            verdict = heads.Verdict.BAD_SIGNATURE
+        self._answered(HeadCompared(request.note, verdict))
+
+    def _read(self, request: _Read) -> None:
+        try:
+            request.entry.set_result(self._journal.entry(request.seq))
+        except CounterfoilError as error:
+            request.entry.set_exception(error)
+
+    def _catch_up(self) -> None:
+        try:
+            self._projection.catch_up(self._journal)
+        except (SQLiteError, JournalError, OSError):
+            return  # the views can be rebuilt at any time; recording goes on
+        self._changed(self._journal.head)
+
+
+def _contradiction(fact: TerminalSaid | EventUnreadable, first: bytes) -> EventContradicted:
+    """first: the hash of the first telling; empty where the event had been signed as lost."""
+    message = fact.message if isinstance(fact, TerminalSaid) else None
+    return EventContradicted(event=fact.event, first_sha256=first, message=message)

@@ -1,0 +1,107 @@
+"""What the honest acquirer charges, by the tables of docs/domain.md §3 and A1."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from math import floor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.messages import Outcome, Product, TransactionKind
+from simulator.acquirer import Acquirer, discount_fee
+from simulator.errors import SimulatorError
+from simulator.profile import load_profile, profile_names
+
+# docs/domain.md §3, "rule | amount (分) | fee (分)": the rows of plain rates and caps.
+TABLE = [
+    (6000, None, [(83, 0), (84, 1), (250, 2), (12345, 74), (100000, 600), (500000, 3000)]),
+    (6000, 2000, [(500000, 2000)]),
+    (5500, None, [(12345, 68)]),
+    (5500, 2000, [(363545, 1999), (363546, 2000), (363728, 2000)]),
+    (5000, 2000, [(99, 0), (100, 1), (300, 2)]),
+    (5000, 2000, [(399899, 1999), (399900, 2000), (400000, 2000), (400100, 2000), (1000000, 2000)]),
+    (3800, None, [(131, 0), (132, 1), (2500, 10), (9999, 38), (100000, 380)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("rate", "cap", "amount", "fee"), [(rate, cap, a, f) for rate, cap, rows in TABLE for a, f in rows]
+)
+def test_the_sum_of_the_domain_table(rate: int, cap: int | None, amount: int, fee: int) -> None:
+    assert discount_fee(amount, rate, cap) == fee
+
+
+@given(st.integers(0, 10**10), st.integers(0, 30_000), st.none() | st.integers(0, 10_000))
+def test_it_is_the_exact_percentage_rounded_half_up_then_capped(amount: int, rate: int, cap: int | None) -> None:
+    exact = floor(Fraction(amount * rate, 1_000_000) + Fraction(1, 2))
+    assert discount_fee(amount, rate, cap) == (exact if cap is None or exact <= cap else cap)
+
+
+MARCH, CARD_CAP = date(2026, 3, 2), 2000
+
+
+# docs/domain.md A1, "Rates that the article states"; umi and esign's QR are fixtures, and marked so.
+@pytest.mark.parametrize(
+    ("profile", "day", "credit", "debit", "qr"),
+    [
+        ("classic", MARCH, 6000, 5500, 3800),
+        ("esign", MARCH, 5500, 5000, 3800),
+        ("esign", date(2025, 12, 31), 6000, 5000, 3800),
+        ("esign", date(2026, 1, 1), 5500, 5000, 3800),
+        ("esign", date(2026, 3, 31), 5500, 5000, 3800),
+        ("esign", date(2026, 4, 1), 6000, 5000, 3800),
+        ("smart", MARCH, 6000, 5000, 3800),
+        ("umi", MARCH, 6000, 5000, 3800),
+    ],
+)
+def test_the_profiles_publish_the_articles_rates(profile: str, day: date, credit: int, debit: int, qr: int) -> None:
+    tariffs = {product: load_profile(profile).tariff(product, day) for product in list(Product)[:4]}
+    assert {product: (t.rate_ppm, t.cap_minor) for product, t in tariffs.items()} == {
+        Product.CREDIT: (credit, CARD_CAP),
+        Product.DEBIT: (debit, CARD_CAP),
+        Product.QR_WALLET: (qr, None),
+        Product.QR_CREDIT: (qr, None),
+    }
+
+
+def test_there_are_four_profiles_and_every_value_has_its_source() -> None:
+    assert profile_names() == ["classic", "esign", "smart", "umi"]
+    for name in profile_names():
+        for tariff in load_profile(name).tariffs:
+            assert ("FIXTURE" in tariff.source) == tariff.fixture
+            assert tariff.fixture or tariff.source.startswith("docs/domain.md A1")
+    assert all(tariff.fixture for tariff in load_profile("umi").tariffs)
+
+
+def test_declined_and_refunded_cost_nothing_and_a_void_takes_the_sales_fee_back() -> None:
+    acquirer = Acquirer(load_profile("classic"))
+
+    def charge(reference: str, kind: TransactionKind, outcome: Outcome, original: str | None = None) -> int:
+        return acquirer.charge(
+            reference=reference,
+            kind=kind,
+            outcome=outcome,
+            product=Product.CREDIT,
+            amount_minor=12345,
+            day=MARCH,
+            original_reference=original,
+        ).amount_minor
+
+    assert charge("a", TransactionKind.SALE, Outcome.APPROVED) == 74
+    assert charge("b", TransactionKind.SALE, Outcome.DECLINED) == 0
+    assert charge("c", TransactionKind.REFUND, Outcome.APPROVED, "a") == 0
+    assert charge("d", TransactionKind.VOID, Outcome.APPROVED, "a") == -74
+    with pytest.raises(KeyError):
+        charge("e", TransactionKind.VOID, Outcome.APPROVED, "b")
+
+
+def test_what_no_tariff_names_is_refused_not_guessed() -> None:
+    with pytest.raises(SimulatorError):
+        load_profile("classic").tariff(Product.FOREIGN_CARD, MARCH)
+    with pytest.raises(SimulatorError):
+        load_profile("classic").tariff(Product.CREDIT, date(2011, 12, 31))
+    with pytest.raises(SimulatorError):
+        load_profile("no-such-profile")

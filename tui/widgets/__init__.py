@@ -1,0 +1,1 @@
+"""One widget a file. Each draws a View and asks nothing of anyone."""

@@ -1,0 +1,87 @@
+"""What the codes of a view are called, in the language in force at the call. An unknown code is shown as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.views import LinkState, LinkView, Notice, NoticeCode, translator
+from tui.figures import plain
+
+_ = translator(Path(__file__).parent)
+
+LINK_NOTICES = {
+    LinkState.PORT_LOST: {NoticeCode.PORT_LOST},
+    LinkState.REFUSED: {NoticeCode.WRONG_TERMINAL, NoticeCode.WRONG_NATURE, NoticeCode.WRONG_SECRET},
+}
+"""Notices that already say what a lost link means; beside one of them the screen adds no words of its own."""
+
+
+def kind(code: str) -> str:
+    return {
+        "sale": _("Sale"),
+        "void": _("Void"),
+        "refund": _("Refund"),
+        "pre_auth": _("Pre-auth"),
+        "pre_auth_completion": _("Completion"),
+        "reversal": _("Reversal"),
+    }.get(code, plain(code))
+
+
+def product(code: str) -> str:
+    return {
+        "credit": _("Credit card"),
+        "debit": _("Debit card"),
+        "qr_wallet": _("QR wallet"),
+        "qr_credit": _("QR credit"),
+        "qr_unionpay": _("UnionPay QR"),
+        "foreign_card": _("Foreign card"),
+        "prepaid": _("Prepaid card"),
+    }.get(code, plain(code))
+
+
+def outcome(code: str, voided: bool = False) -> str:
+    if voided:
+        return _("Voided")
+    return {"approved": _("Approved"), "declined": _("Declined")}.get(code, plain(code))
+
+
+def weekday(day: int) -> str:
+    """0 is Monday."""
+    return (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))[day]
+
+
+def link(state: LinkState) -> str:
+    return {
+        LinkState.UP: _("Connected"),
+        LinkState.CONNECTING: _("Connecting"),
+        LinkState.PORT_LOST: _("Port lost"),
+        LinkState.REFUSED: _("Refused"),
+        LinkState.OFF: _("Not recording"),
+    }[state]
+
+
+def link_trouble(view: LinkView) -> tuple[str, str] | None:
+    """What happened to the line and what to do, for a state in which nothing is recorded; None where the line works."""
+    port = plain(view.port)
+    return {
+        LinkState.PORT_LOST: (
+            _("The line to the terminal is cut: {port} is gone.").format(port=port),
+            _("Check the cable and the terminal's power. The link comes back by itself, and nothing is lost."),
+        ),
+        LinkState.REFUSED: (
+            _("The terminal on {port} is not the one that belongs to this journal.").format(port=port),
+            _("Connect the terminal that was here before, or open another home for this one."),
+        ),
+        LinkState.OFF: (
+            _("Nothing is being recorded: no agent runs on this home."),
+            _("Start it with: counterfoil serve."),
+        ),
+    }.get(view.state)
+
+
+def notice(notice: Notice) -> tuple[str, str]:
+    """The agent's own words for a notice: what happened, what to do."""
+    from agent.notices import words  # noqa: PLC0415  the only thing the screens need of that room
+
+    what, todo = words(notice)  # with facts in them that came over the wire
+    return plain(what), plain(todo)
