@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -81,10 +82,12 @@ class Home:
         """Raises HomeError where there are none."""
         return read_settings(self.settings_path)
 
-    def own(self) -> None:
-        """Become the one owner of the home. Raises HomeError if another process is."""
+    def own(self, patience_s: float = 0) -> None:
+        """Become the one owner of the home. Raises HomeError if another process still is after `patience_s`."""
+        until = time.monotonic() + patience_s
         try:
-            taken = self.lock.take()
+            while not (taken := self.lock.take()) and time.monotonic() < until:
+                time.sleep(0.05)
         except OSError as error:
             raise HomeError(
                 _("The home {home} cannot be used: {reason}.").format(home=self.path, reason=error.strerror),

@@ -24,6 +24,8 @@ from agent.runner import Runner, read_secret
 from agent.settings import Settings, write_settings
 from agent.views import LinkState
 
+PATIENCE_S = 2
+"""A command that only looks owns the home for a moment: an agent that starts just then waits so long."""
 SESSION_MS = 10_000
 """How long a command waits for the terminal to answer at all."""
 
@@ -84,7 +86,7 @@ def agent_at_work(
     KeyRefused, JournalError, JournalDamaged, PortError.
     """
     with ExitStack() as stack:
-        home.own()
+        home.own(PATIENCE_S)
         stack.callback(home.disown)
         journal, signer = open_journal(home, settings, sources, accept_loss=accept_loss)
         runner = Runner(home, settings, journal, signer, read_secret(home.secret))
@@ -114,14 +116,14 @@ def open_journal(
                     terminal=opened["terminal"], nature=opened["nature"]
                 ),
             )
-        _require_remembered(home, journal, signer, accept_loss=accept_loss)
+        _require_remembered(home, journal, signer, simulated=settings.simulated, accept_loss=accept_loss)
     except BaseException:
         journal.close()
         raise
     return journal, signer
 
 
-def _require_remembered(home: Home, journal: Journal, signer: Signer, *, accept_loss: bool) -> None:
+def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulated: bool, accept_loss: bool) -> None:
     """What is remembered and accepted before is passed by: its mismatch stands in the journal already."""
     drafts: list[Draft] = []
     unfit = [found for found in heads.compare_all(journal, home.path) if not found.verdict.fits]
@@ -139,7 +141,7 @@ def _require_remembered(home: Home, journal: Journal, signer: Signer, *, accept_
         heads.set_aside(home.path, found.note)
         mismatch = HeadMismatch(source=found.source, remembered=found.note, verdict=found.verdict.value)
         drafts.append(to_draft(mismatch, signer.token_hmac))
-    journal.append(drafts, max(journal.head.at, time.time_ns() // 1_000_000))
+    journal.append(drafts, journal.head.at if simulated else time.time_ns() // 1_000_000)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Runner:
             head_size=head.size,
             head_note=head.note,
         )
-        self._pump.terminal_time = head.at if settings.simulated else 0
+        self._pump.terminal_time = head.at if head.size > 1 else 0  # entry 0 was made before the terminal spoke
         self.head: Head = head
         self.shown = a.Show(LinkState.CONNECTING, (), None)
         self._since = _wall()

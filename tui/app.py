@@ -10,13 +10,12 @@ os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from agent.desk import Desk
 from agent.language import LANGUAGES
 from agent.views import LinkState, choose_language, language, translator
 from tui.commands import bindings
@@ -25,6 +24,9 @@ from tui.feed import Changed, Failed, Feed, Introduced, Synced, View, errand
 from tui.screens.dialog import Dialog
 from tui.screens.today import TodayScreen
 from tui.theme import STANDARD, THEMES
+
+if TYPE_CHECKING:
+    from agent.desk import Desk  # with the whole agent behind it
 
 _ = translator(Path(__file__).parent)
 

@@ -1,4 +1,4 @@
-"""What this terminal can draw. Textual writes to stderr: its encoding decides; a bare Linux console has no Chinese glyphs."""
+"""What this terminal can draw: Textual writes to stderr, and its encoding decides; a bare Linux console has no Chinese."""
 
 from __future__ import annotations
 

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from agent.desk import Desk
 from agent.errors import CounterfoilError
 from agent.views import Status, SyncResult, TerminalInfo, Today, translator
 from tui.figures import date
+
+if TYPE_CHECKING:
+    from agent.desk import Desk  # with the whole agent behind it
 
 _ = translator(Path(__file__).parent)
 
@@ -100,9 +103,8 @@ class Feed:
         self._thread.start()
 
     def stop(self) -> None:
-        """Asks the thread to end and does not wait for a desk that is slow to answer (the thread is a daemon)."""
+        """Nothing is posted from now on. The thread ends when its desk answers; leaving does not wait for that."""
         self._leaving.set()
-        self._thread.join(timeout=0.05)
 
     def _follow(self) -> None:
         view = View()
@@ -114,7 +116,7 @@ class Feed:
                 assert view.status is not None
                 self._desk.wait(view.status.revision, CLOCK_MS)
                 pause_ms = BATCH_MS - int((time.monotonic() - told) * 1000)
-            except Exception as error:  # a screen that stands still without a word is worse than any bug behind it
+            except CounterfoilError as error:  # a screen that stands still without a word is worse than any bug behind it
                 view = replace(view, trouble=Trouble.of(error))
                 self._tell(view)
                 pause_ms = RETRY_MS

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date as Day
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import msgspec
@@ -117,7 +118,7 @@ def demo(
     home = _home(ctx)
     stage = _prepare(home, play)
     with _simulator(stage, home, play, speed=PACE if screens else 0) as (process, terminal):
-        settings = _settle(home, stage, terminal)
+        settings = _settle(home, stage, play, terminal)
         with agent_at_work(home, settings, PassphraseSources()) as desk:
             if screens:
                 (run,) = importlib.metadata.entry_points(group=SCREENS_GROUP, name="run")
@@ -238,11 +239,12 @@ def _terminal_of(process: subprocess.Popen[str]) -> str:
         ) from None
 
 
-def _settle(home: Home, stage: _Stage, terminal: str) -> Settings:
+def _settle(home: Home, stage: _Stage, play: Play, terminal: str) -> Settings:
     if home.exists:
         return home.settings()
     settings = Settings(terminal=terminal, simulated=True, port=str(stage.link))
-    make_home(home, settings, None, PassphraseSources(), time.time_ns() // 1_000_000)
+    midnight = datetime.fromisoformat(play.date).replace(tzinfo=ZoneInfo(settings.time_zone))
+    make_home(home, settings, None, PassphraseSources(), int(midnight.timestamp()) * 1000)
     return settings
 
 
@@ -326,5 +328,3 @@ def _document(report: tuple[Today, ...], status: Status, vkey: str, differences:
         "equals_ledger": not differences,
         "differences": differences,
     }
-
-

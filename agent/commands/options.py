@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,12 +34,11 @@ def home_of(ctx: click.Context) -> Home:
 def sources(file: Path | None, *, ask: bool = True) -> PassphraseSources:
     """Where a passphrase comes from: the credential directory, the file, a prompt where there is a terminal to ask on."""
 
-    def prompt() -> str:
+    def asked() -> str:
         answer: str = click.prompt(_("Passphrase"), hide_input=True, err=True)
         return answer
 
-    on_tty = click.get_text_stream("stdin").isatty()
-    return PassphraseSources(file=file, prompt=prompt if ask and on_tty else None)
+    return PassphraseSources(file=file, prompt=asked if ask and sys.stdin.isatty() else None)
 
 
 def say_json(document: object) -> None:

@@ -70,16 +70,13 @@ def settings_for(home: Home, *, simulated: bool) -> Settings:
     return settings
 
 
-_STATES = {
-    LinkState.UP: lambda: _("The terminal answers; everything is recorded as it happens."),
-    LinkState.CONNECTING: lambda: _("Waiting for the terminal to answer."),
-    LinkState.PORT_LOST: lambda: _("The line to the terminal is lost; it is tried again by itself."),
-    LinkState.REFUSED: lambda: _("The terminal that answers is refused."),
-    LinkState.OFF: lambda: "",
-}
-
-
 def _shown(status: Status) -> str:
-    lines = [_STATES[status.link.state]()]
+    states = {
+        LinkState.UP: _("The terminal answers; everything is recorded as it happens."),
+        LinkState.CONNECTING: _("Waiting for the terminal to answer."),
+        LinkState.PORT_LOST: _("The line to the terminal is lost; it is tried again by itself."),
+        LinkState.REFUSED: _("The terminal that answers is refused."),
+    }
+    lines = [states.get(status.link.state, "")]
     lines += [" ".join(words(notice)) for notice in status.notices]
     return "\n".join(lines)

@@ -120,7 +120,7 @@ class _KeyFile(msgspec.Struct, frozen=True):
     ciphertext: str
 
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def new_origin(generation: int = 1) -> str:

@@ -51,7 +51,10 @@ class Dialog(ModalScreen[str]):
             yield from self.body()
 
     def show(self, view: View) -> None:
-        self.query_one(Banner).show(view)
+        """Keeps the banner true. A view may come before the dialog is composed."""
+        self.view = view
+        for banner in self.query(Banner):
+            banner.show(view)
 
     def action_close(self) -> None:
         self.dismiss(None)

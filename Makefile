@@ -1,0 +1,57 @@
+# The house's commands. `make help` lists them; README.md says what each is for.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+ARGS ?=
+
+.PHONY: help run test check bench constraints clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@echo "  ARGS='...' goes to the command: make run ARGS='--seed 7 --transactions 50'"
+
+run: $(STAMP) ## A day of trade on a simulated terminal: screens on a terminal, else a printed day report
+	@$(BIN)/counterfoil demo $(ARGS)
+
+test: $(STAMP) ## All tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP) ## Format, lint, types, import contracts, generated docs
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
+	@$(BIN)/python docs/build.py --check
+	@echo "All checks passed."
+
+bench: $(STAMP) ## Measure, and write docs/performance.md
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+constraints: ## Pin every dependency anew, with hashes (needs uv; nothing else here does)
+	@command -v uv >/dev/null || { echo "uv is not installed. Install it, for this one command: pip install uv" >&2; exit 1; }
+	@uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --only-binary :all: --no-emit-package pip \
+	  --generate-hashes --annotation-style line --custom-compile-command "make constraints" \
+	  --group pyproject.toml:dev pyproject.toml --output-file constraints.txt
+
+clean: ## Remove the environment and everything that was built
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# constraints.txt is the whole closure, so nothing is resolved and nothing unpinned can slip in. The editable install is in the
+# compatible mode because the default one hides the flat packages from mypy and import-linter.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old. Install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || { echo "Making $(VENV), once; this takes about a minute."; \
+	  rm -rf $(VENV); said=$$($(PYTHON) -m venv $(VENV) 2>&1) || { rm -rf $(VENV); \
+	  echo "$(PYTHON) -m venv cannot make an environment: $$(echo "$$said" | tail -n 1)" >&2; \
+	  echo "Install what it needs; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; }
+	@$(PIP) install --require-hashes --no-deps -r constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	@touch $@

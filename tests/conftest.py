@@ -1,0 +1,166 @@
+"""Real parts for every test that wants them: the simulator as a process on a pty, homes in a temporary folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.home import Home
+from agent.journal.keys import PassphraseSources
+from agent.opening import make_home
+from agent.runner import read_secret
+from agent.settings import Settings
+
+START_S = 20
+
+
+@dataclass
+class Simulator:
+    """A simulated terminal that can be killed and started again on the same state."""
+
+    folder: Path
+    arguments: tuple[str, ...]
+    process: subprocess.Popen[str] | None = None
+    terminal: str = ""
+
+    @property
+    def link(self) -> Path:
+        return self.folder / "terminal"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def secret(self) -> Path:
+        return self.folder / "secret"
+
+    def start(self) -> Simulator:
+        command = [sys.executable, "-m", "simulator", "run", "--json", "--link", str(self.link)]
+        command += ["--state", str(self.folder / "state"), "--ledger", str(self.ledger), "--secret", str(self.secret)]
+        self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        self.terminal = json.loads(line)["terminal"]
+        return self
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+
+    def closed_days(self) -> list[dict[str, Any]]:
+        if not self.ledger.exists():
+            return []
+        lines = [json.loads(line) for line in self.ledger.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        return [line for line in lines if line["kind"] == "day.closed"]
+
+
+@dataclass
+class Agent:
+    """`counterfoil serve` as a process of its own."""
+
+    home: Home
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Agent:
+        command = [sys.executable, "-m", "agent", "--home", str(self.home.path), "serve", "--simulated", *self.arguments]
+        environment = {**os.environ, "LANG": "C.UTF-8", **self.environment}
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        return self
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> str:
+        """What it said on stderr."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.communicate(timeout=20)[1]
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
+    """simulator(*options) starts one; all are stopped at the end."""
+    started: list[Simulator] = []
+
+    def start(*arguments: str) -> Simulator:
+        folder = tmp_path / f"simulator-{len(started)}"
+        folder.mkdir()
+        started.append(Simulator(folder, arguments))
+        return started[-1].start()
+
+    yield start
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def home_for(tmp_path: Path) -> Callable[..., Home]:
+    """home_for(simulator) makes a simulated home for its terminal."""
+
+    def make(simulator: Simulator, name: str = "home") -> Home:
+        home = Home(tmp_path / name)
+        settings = Settings(terminal=simulator.terminal, simulated=True, port=str(simulator.link))
+        make_home(home, settings, read_secret(simulator.secret), PassphraseSources(), 1_772_380_800_000)
+        return home
+
+    return make
+
+
+@pytest.fixture
+def agent() -> Iterator[Callable[..., Agent]]:
+    """agent(home) starts `counterfoil serve` on it; all are killed at the end."""
+    started: list[Agent] = []
+
+    def start(home: Home, *arguments: str) -> Agent:
+        started.append(Agent(home, arguments))
+        return started[-1].start()
+
+    yield start
+    for each in started:
+        if each.process is not None and each.process.poll() is None:
+            each.kill()
+
+
+def run_counterfoil(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **environment},
+        timeout=120,
+        check=False,
+    )
+
+
+def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """What `condition` answers as soon as it is true; fails the test after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := condition():
+            return answer
+        time.sleep(0.02)
+    pytest.fail(f"not within {seconds} s")
