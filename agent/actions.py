@@ -52,8 +52,11 @@ class RecordFailed:
 
 @dataclass(frozen=True, slots=True)
 class HeadCompared:
+    """recorded: this mismatch stands in the journal already."""
+
     note: str
     verdict: Verdict
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

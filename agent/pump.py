@@ -259,10 +259,11 @@ class Pump:
 
     def _take_verdict(self, compared: HeadCompared, now: int, wall: int) -> None:
         if not compared.verdict.fits and compared.verdict.value != "foreign":
-            mismatch = HeadMismatch(source="terminal", remembered=compared.note, verdict=compared.verdict.value)
-            self._facts.append(mismatch)
+            self._put_size = _NEVER  # the terminal keeps its proof; nothing is put over it
             self._raise(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
-            self._put_size = self._size  # the terminal keeps its proof; nothing is put over it
+            if not compared.recorded:
+                mismatch = HeadMismatch(source="terminal", remembered=compared.note, verdict=compared.verdict.value)
+                self._facts.append(mismatch)
         if not self._syncing:
             self._synchronise(now)
 
@@ -367,7 +368,7 @@ class Pump:
         if isinstance(reply, HeadReply) and not reply.accepted and reply.checkpoint is not None:
             self._actions.append(CompareHead(reply.checkpoint))
         elif isinstance(reply, Error):
-            self._put_size = 2**53  # it cannot remember heads; not asked again in this session
+            self._put_size = _NEVER  # it cannot remember heads; not asked again in this session
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
@@ -399,6 +400,8 @@ class Pump:
 
 _ASKED_AGAIN = (TerminalSaid, EventUnreadable, EventGap)
 """Facts that the next SYNC brings again, in their order."""
+
+_NEVER = 1 << 62
 
 _OF_THE_LINE = (
     NoticeCode.TERMINAL_SILENT,

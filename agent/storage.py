@@ -18,7 +18,7 @@ from agent.journal import heads
 from agent.journal.engine import Error as SQLiteError
 from agent.journal.entries import Draft, Entry, EntryError, event_mark
 from agent.journal.keys import Signer
-from agent.journal.kinds import EventContradicted, EventUnreadable, Fact, TerminalSaid, to_draft
+from agent.journal.kinds import EventContradicted, EventUnreadable, Fact, HeadMismatch, TerminalSaid, to_draft
 from agent.journal.reader import Head
 from agent.journal.store import Journal
 from agent.projection import Projection
@@ -55,6 +55,7 @@ class Storage:
         changed: Callable[[Head], None],
     ) -> None:
         self._journal, self._signer, self._projection = journal, signer, projection
+        self._home = journal.path.parent
         self._answered, self._changed = answered, changed
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._attempt = 0
@@ -132,6 +133,9 @@ class Storage:
             what, todo = (error.what, error.todo) if isinstance(error, CounterfoilError) else (str(error), "")
             self._answered(RecordFailed(tuple(facts), what, todo))
             return
+        for fact in facts:
+            if isinstance(fact, HeadMismatch):
+                heads.set_aside(self._home, fact.remembered)
         self._answered(Recorded(last_event, head.size, head.note))
 
     def _drafts(self, facts: Sequence[Fact]) -> tuple[list[Draft], tuple[str, int] | None]:
@@ -168,11 +172,10 @@ class Storage:
     def _compare(self, request: CompareHead) -> None:
         try:
             verdict = heads.compare(self._journal, request.note)
-            if not verdict.fits and verdict is not heads.Verdict.FOREIGN:
-                heads.set_aside(self._journal.path.parent, request.note)
-        except (JournalError, OSError):
+        except JournalError:
             verdict = heads.Verdict.BAD_SIGNATURE
-        self._answered(HeadCompared(request.note, verdict))
+        recorded = not verdict.fits and request.note in heads.remembered(self._home).values()
+        self._answered(HeadCompared(request.note, verdict, recorded))
 
     def _read(self, request: _Read) -> None:
         try:

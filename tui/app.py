@@ -114,7 +114,9 @@ class CounterfoilApp(App[None], inherit_bindings=False):
 
     async def action_language(self) -> None:
         choose_language(LANGUAGES[(LANGUAGES.index(language()) + 1) % len(LANGUAGES)])
-        self.screen_stack[0].refresh(recompose=True)
+        today = self.screen_stack[0]
+        await today.recompose()
+        today.query_one("#rows").focus()
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen  # noqa: PLC0415  the first paint does not wait for it

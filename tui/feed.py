@@ -116,7 +116,7 @@ class Feed:
                 assert view.status is not None
                 self._desk.wait(view.status.revision, CLOCK_MS)
                 pause_ms = BATCH_MS - int((time.monotonic() - told) * 1000)
-            except CounterfoilError as error:  # a screen that stands still without a word is worse than any bug behind it
+            except Exception as error:  # a screen that stands still without a word is worse than any bug behind it
                 view = replace(view, trouble=Trouble.of(error))
                 self._tell(view)
                 pause_ms = RETRY_MS

@@ -8,6 +8,7 @@ vkey = name + hex(keyID) + base64(0x01 ‖ public key[32])           keyID = SHA
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,8 @@ ED25519 = b"\x01"
 MOST_SIGNATURES = 100
 LONGEST_NOTE = 64 * 1024
 _DASH = "\u2014 "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_NOT_IN_A_NAME = re.compile(r"[\s+\x00-\x1f]")
 
 
 class NoteError(ValueError):
@@ -49,7 +52,7 @@ def exact_number(text: str) -> int:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(c.isspace() or c < " " for c in name):
+    if not name or _NOT_IN_A_NAME.search(name):
         raise NoteError("a key name is not empty and holds neither spaces nor plus")
 
 
@@ -115,7 +118,7 @@ class Note:
         """Raises NoteError unless the note is exactly as c2sp.org/signed-note says."""
         if len(note) > LONGEST_NOTE:
             raise NoteError("a note of this length is none of ours")
-        if any(c < " " and c != "\n" for c in note):
+        if _CONTROL.search(note):
             raise NoteError("control characters in a note")
         text, blank, tail = note.rpartition("\n\n")
         if not blank or not text or not tail.endswith("\n"):

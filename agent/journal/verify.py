@@ -149,8 +149,7 @@ class _Walk:
             self._schema()
             self._entries()
             self._private()
-            if self.strict:
-                self._pages()
+            self._pages()
         except engine.Error as error:
             self._find(
                 "file",
@@ -225,7 +224,8 @@ class _Walk:
             self._subtrees(seq, self.frontier.append(self._leaf(seq, raw, leaf)))
             self._event(seq, raw)
             while head is not None and head[0] <= seq + 1:
-                self._head(*head)
+                size, at, note = head
+                self._head(size, at, note, raw)
                 head = next(heads, None)
             if self.progress is not None and seq % _EVERY == 0:
                 self.progress(seq, total)
@@ -266,9 +266,9 @@ class _Walk:
                     told = True  # the levels above it follow
             self._pos += 1
 
-    def _head(self, size: int, at: int, raw: Any) -> None:
+    def _head(self, size: int, at: int, note: Any, last: bytes) -> None:
         try:
-            checkpoint = Checkpoint.verify(bytes(raw).decode(), self.key)
+            checkpoint = Checkpoint.verify(bytes(note).decode(), self.key)
             if checkpoint.size != size:
                 raise NoteError("another size")
         except (NoteError, UnicodeDecodeError, TypeError):
@@ -278,6 +278,10 @@ class _Walk:
             confirmed = True
         else:
             confirmed = self._adopt(size, checkpoint.root)
+        if confirmed and not last.startswith(b'{"at":%d,' % at):  # the checkpoint does not hold it, its last entry does
+            self._find(
+                "head", None, _("The time of the head of {size} entries is not its last entry's.").format(size=size)
+            )
         if confirmed:
             self._good_size, self._good_at, self._astray = size, at, False
         elif self._astray:

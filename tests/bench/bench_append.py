@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_append
 
-Figures: `single` is bare time ÷ signed time for one entry a commit; `group` is entries a second in groups of 100 ÷ one by one.
-The signed side makes the draft's entry, hashes, signs, stores and writes heads/local.note; the bare side inserts (seq, body, leaf)
-of the same length into one STRICT table and commits.
+`single` is bare time ÷ signed time for one entry a commit; `group` is entries a second in groups of 100 ÷ one by one. The
+signed side makes the entry from its draft, hashes, signs, stores and keeps heads/local.note; the bare side inserts (seq,
+body, leaf) of the same lengths into one STRICT table and commits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from protocol.money import Money
 
 PAIRS = 15
 COMMITS = 200
-GROUP = 100
+GROUP, GROUPS = 100, 5
 
 
 def drafts(first: int, count: int, signer: keys.Signer, *, private: bool) -> list[Draft]:
@@ -85,8 +85,9 @@ def measure(pairs: int = PAIRS, commits: int = COMMITS, *, private: bool = False
         body = str(journal.raw_entry(0), "utf-8")
         for _ in range(pairs):
             one_by_one = drafts(number, commits, signer, private=private)
-            grouped = drafts(number + commits, GROUP, signer, private=private)
-            number += commits + GROUP
+            number += commits
+            groups = [drafts(number + i * GROUP, GROUP, signer, private=private) for i in range(GROUPS)]
+            number += GROUPS * GROUP
 
             started = perf_counter()
             for draft in one_by_one:
@@ -105,8 +106,9 @@ def measure(pairs: int = PAIRS, commits: int = COMMITS, *, private: bool = False
             ratios.append(bare_us[-1] / signed_us[-1])
 
             started = perf_counter()
-            journal.append(grouped, 1_760_000_000_000)
-            group_us.append((perf_counter() - started) / GROUP * 1e6)
+            for group in groups:
+                journal.append(group, 1_760_000_000_000)
+            group_us.append((perf_counter() - started) / (GROUPS * GROUP) * 1e6)
         journal.close()
         bare.close()
     return {

@@ -29,7 +29,9 @@ def plan(of: tuple[str, int, date, int]) -> tuple[Step, ...]:
 
 @given(PLANS)
 @settings(max_examples=60, deadline=None)
-def test_money_back_is_of_approved_sales_of_the_day_and_never_above_what_remains(of: tuple[str, int, date, int]) -> None:
+def test_money_back_is_of_approved_sales_of_the_day_and_never_above_what_remains(
+    of: tuple[str, int, date, int],
+) -> None:
     sales: dict[str, Step] = {}
     refunded: defaultdict[str, int] = defaultdict(int)
     voided: set[str] = set()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.events import MouseScrollUp
 
 from agent.errors import LinkError
 from agent.views import LinkState, Notice, NoticeCode
@@ -89,6 +90,31 @@ def test_leaving_works_from_a_dialog_too(opened: Any, desk: Any, opener: str, ke
             await pilot.press(key)
             await pilot.pause()
             assert pilot.app.return_code == 0
+
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize("size", [(40, 20), (80, 24)])
+def test_the_list_scrolls_by_keyboard_and_by_wheel_also_after_the_language_changed(
+    opened: Any, desk: Any, text_of: Any, settled: Any, size: tuple[int, int]
+) -> None:
+    newest, oldest = "11:58", "10:42"
+
+    async def look() -> None:
+        async with opened(desk, size) as pilot:
+            for _ in range(2):
+                assert newest in text_of(pilot.app) and oldest not in text_of(pilot.app)
+                await pilot.press("end")
+                await pilot.pause(0.4)
+                assert oldest in text_of(pilot.app) and newest not in text_of(pilot.app)
+                rows = pilot.app.screen.query_one("#rows")
+                for _ in range(6):
+                    await pilot._post_mouse_events([MouseScrollUp], rows)
+                await pilot.pause(0.4)
+                assert newest in text_of(pilot.app)
+                await pilot.press("ctrl+l")
+                await pilot.pause()
+                await settled(pilot)
 
     asyncio.run(look())
 

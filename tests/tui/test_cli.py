@@ -20,6 +20,13 @@ def test_the_command_does_not_import_textual_until_it_is_called() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_screens_open_without_the_agents_machinery() -> None:
+    heavy = "('cryptography', 'serial', 'sqlite3', 'pysqlite3', 'construct', 'agent.journal.store', 'msgspec')"
+    ask = f"import sys, tui.app; print(sorted(m for m in {heavy} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_kitty_keyboard_is_off_before_textual_reads_it() -> None:
     ask = "import tui.app, textual.constants as c; print(c.DISABLE_KITTY_KEY)"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)

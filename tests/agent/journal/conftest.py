@@ -42,7 +42,7 @@ def journal(home: Path, signer: keys.Signer, opened: Draft) -> Iterator[Journal]
 
 @pytest.fixture
 def sale(signer: keys.Signer) -> Callable[..., Draft]:
-    """sale(number, epoch="e1", terminal="T1") → the draft of an approved card sale; its sha256 is made from number and epoch."""
+    """sale(number, epoch="e1", terminal="T1") → the draft of an approved card sale; sha256 from number and epoch."""
 
     def make(number: int, epoch: str = "e1", terminal: str = "T1", merchant: str | None = "便民超市") -> Draft:
         message = Transaction(

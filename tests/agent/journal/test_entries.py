@@ -42,8 +42,21 @@ def test_an_entry_is_rfc_8785_of_its_members(body: dict[str, Any], seq: int, at:
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, float("nan"), 2**53, -(2**53), "e\u0301", {"é": 1}, {1: 1}, "\ud800", ["\udfff"], b"bytes", {"a": {"b": 0.5}}, {1, 2}],
-)  # fmt: skip
+    [
+        1.0,
+        float("nan"),
+        2**53,
+        -(2**53),
+        "e\u0301",
+        {"é": 1},
+        {1: 1},
+        "\ud800",
+        ["\udfff"],
+        b"b",
+        {"a": {"b": 0.5}},
+        {1},
+    ],
+)
 def test_what_no_entry_can_hold(value: Any) -> None:
     with pytest.raises(EntryError):
         entries.canonical(value)

@@ -31,7 +31,11 @@ def test_without_a_passphrase(home: Path) -> None:
     assert len(made.name.split("/")[1]) == 32
     assert made.name.endswith("/1")
     opened = keys.unlock(home)
-    assert (opened.vkey, opened.sign(b"x"), opened.token_hmac(b"t")) == (made.vkey, made.sign(b"x"), made.token_hmac(b"t"))
+    assert (opened.vkey, opened.sign(b"x"), opened.token_hmac(b"t")) == (
+        made.vkey,
+        made.sign(b"x"),
+        made.token_hmac(b"t"),
+    )
     assert keys.verifying_key(home) == made.key
     for name in ("signing.key", "wrapping.secret"):
         assert (home / "keys" / name).stat().st_mode & 0o777 == 0o600

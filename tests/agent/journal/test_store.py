@@ -107,7 +107,7 @@ def test_nothing_is_changed_or_deleted(journal: Journal, sale: Sale) -> None:
         "DELETE FROM stretch",
         "INSERT OR REPLACE INTO stretch VALUES (1, 'x', 'y')",
     ):
-        with pytest.raises(engine.Error, match="append|never|only|once"):
+        with pytest.raises(engine.Error, match=r"append|never|only|once"):
             journal._connection.execute(statement)
     journal._connection.execute("DELETE FROM private WHERE seq = 1")  # erasing a person's data
     assert journal.entry(1).private == {}

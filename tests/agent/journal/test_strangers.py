@@ -46,11 +46,15 @@ def sha256sum(data: bytes) -> bytes:
 
 def signature_is_good(public: bytes, signature: bytes, text: bytes, folder: Path) -> bool:
     assert OPENSSL is not None
-    (folder / "key.der").write_bytes(bytes.fromhex("302a300506032b6570032100") + public)  # RFC 8410: SubjectPublicKeyInfo
+    (folder / "key.der").write_bytes(
+        bytes.fromhex("302a300506032b6570032100") + public
+    )  # RFC 8410: SubjectPublicKeyInfo
     (folder / "signature").write_bytes(signature)
     (folder / "text").write_bytes(text)
     verify = [OPENSSL, "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", "key.der", "-rawin"]
-    answer = subprocess.run([*verify, "-in", "text", "-sigfile", "signature"], cwd=folder, capture_output=True, check=False)
+    answer = subprocess.run(
+        [*verify, "-in", "text", "-sigfile", "signature"], cwd=folder, capture_output=True, check=False
+    )
     return answer.returncode == 0
 
 

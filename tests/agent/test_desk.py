@@ -1,0 +1,189 @@
+"""One contract, both implementations: the desk in the owner's process, and over the home's socket. The terminal is real enough."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.desk import Desk, HomeDesk
+from agent.desk_socket import SocketDesk
+from agent.errors import HomeError, LinkError, NotFound
+from agent.home import Home
+from agent.journal.keys import PassphraseSources
+from agent.opening import agent_at_work, await_session, open_desk
+from agent.views import LinkState, Money
+from tests.conftest import Simulator, until
+
+DAY = "2026-03-02"
+
+
+@pytest.fixture
+def terminal(simulator: Callable[..., Simulator]) -> Simulator:
+    return simulator("--seed", "7", "--transactions", "40", "--speed", "0", "--then", "stay")
+
+
+@pytest.fixture(params=["in process", "over the socket"])
+def desk(request: pytest.FixtureRequest, terminal: Simulator, home_for: Callable[..., Home]) -> Iterator[Desk]:
+    home = home_for(terminal)
+    with agent_at_work(home, home.settings(), PassphraseSources()) as owner:
+        found: Desk = owner if request.param == "in process" else SocketDesk(home.socket)
+        await_session(found)
+        until(lambda: terminal.closed_days() and found.today(DAY).events >= terminal.closed_days()[0]["events"])
+        yield found
+
+
+def test_the_status_says_whose_home_it_is_and_how_the_line_is(desk: Desk, terminal: Simulator) -> None:
+    status = desk.status()
+    assert (status.terminal, status.simulated) == (terminal.terminal, True)
+    assert status.link.state is LinkState.UP and status.link.sessions == 1
+    assert status.head.origin.startswith("counterfoil/") and status.head.note.startswith(status.head.origin)
+    assert status.notices == ()
+
+
+def test_the_day_equals_the_terminals_own_ledger(desk: Desk, terminal: Simulator) -> None:
+    (truth,) = terminal.closed_days()
+    day = desk.today(DAY, recent=5)
+    for name in ("transactions", "events", "approved", "declined", "sales_count", "sales_minor", "refunds_count"):
+        assert getattr(day, name) == truth[name], name
+    for name in ("refunds_minor", "voids_count", "voids_minor", "fees_minor", "net_minor"):
+        assert getattr(day, name) == truth[name], name
+    assert {p.product: (p.count, p.sales_minor, p.fees_minor) for p in day.products} == {
+        name: (p["count"], p["sales_minor"], p["fees_minor"]) for name, p in truth["by_product"].items() if p["count"]
+    }
+    assert len(day.recent) == 5
+    assert [row.seq for row in day.recent] == sorted((row.seq for row in day.recent), reverse=True)
+
+
+def test_today_is_the_day_of_the_terminals_clock(desk: Desk) -> None:
+    assert desk.today().date == DAY
+
+
+def test_an_empty_day_is_all_zero(desk: Desk) -> None:
+    day = desk.today("2026-03-09")
+    assert (day.transactions, day.sales_minor, day.net_minor, day.products, day.recent) == (0, 0, 0, (), ())
+
+
+def test_pages_of_transactions_do_not_overlap(desk: Desk) -> None:
+    first, second = desk.transactions(DAY, limit=30), desk.transactions(DAY, limit=30, offset=30)
+    assert first.total == second.total == 40
+    assert (len(first.rows), len(second.rows)) == (30, 10)
+    assert not {r.seq for r in first.rows} & {r.seq for r in second.rows}
+
+
+def test_search_finds_by_trace_last_four_amount_and_reference(desk: Desk) -> None:
+    row = next(r for r in desk.transactions(limit=40).rows if r.masked_pan)
+    assert row.masked_pan is not None
+    amount = f"{row.amount_minor // 100}.{row.amount_minor % 100:02d}"
+    for text in (row.trace, row.masked_pan[-4:], amount, f"¥{amount}", row.reference[:20]):
+        assert row in desk.transactions(text=text, limit=40).rows, text
+    assert desk.transactions(text="no such thing").total == 0
+    assert desk.transactions(text="%").total == 0
+
+
+def test_one_transaction_whole(desk: Desk) -> None:
+    row = desk.transactions(limit=1).rows[0]
+    detail = desk.transaction(row.reference.upper())
+    assert detail.row == row
+    assert [entry["kind"] for entry in detail.entries][:2] == ["terminal.transaction", "terminal.fee"]
+    assert detail.entries[0]["seq"] == row.seq
+
+
+@pytest.mark.parametrize("reference", ["", "0", "ffffffff", "../../etc", "' OR 1=1 --"])
+def test_no_or_several_transactions_of_that_reference(desk: Desk, reference: str) -> None:
+    with pytest.raises(NotFound) as refused:
+        desk.transaction(reference)
+    assert refused.value.exit_code == 1 and refused.value.todo
+
+
+def test_the_terminal_answers_for_itself(desk: Desk, terminal: Simulator) -> None:
+    info = desk.terminal_info()
+    assert info.terminal == terminal.terminal and info.simulated
+    assert info.merchant_name
+
+
+def test_a_sync_ends_with_everything_recorded(desk: Desk, terminal: Simulator) -> None:
+    assert desk.sync().last_event == terminal.closed_days()[0]["events"]
+
+
+def test_waiting_ends_with_a_change_or_with_its_time(desk: Desk, terminal: Simulator) -> None:
+    revision = desk.status().revision
+    began = time.monotonic()
+    assert desk.wait(revision, 100) == revision
+    assert 0.09 < time.monotonic() - began < 1
+    terminal.kill()
+    assert desk.wait(revision, 5_000) > revision
+
+
+def test_a_lost_line_is_said_and_heals_by_itself(desk: Desk, terminal: Simulator) -> None:
+    terminal.kill()
+    status = until(lambda: (s := desk.status()).link.state is LinkState.PORT_LOST and s)
+    assert [notice.code.value for notice in status.notices] == ["port_lost"]
+    with pytest.raises(LinkError):
+        desk.terminal_info()
+    terminal.start()
+    status = until(lambda: (s := desk.status()).link.state is LinkState.UP and s)
+    assert status.link.sessions == 2
+    assert status.notices == ()
+
+
+def test_without_an_agent_the_home_is_read_and_the_terminal_is_not(
+    terminal: Simulator, home_for: Callable[..., Home]
+) -> None:
+    home = home_for(terminal)
+    with open_desk(home) as desk:
+        assert isinstance(desk, HomeDesk)
+        assert desk.status().link.state is LinkState.OFF
+        with pytest.raises(LinkError):
+            desk.sync()
+
+
+def test_a_guest_is_served_over_the_socket_which_is_the_owners_alone(
+    terminal: Simulator, home_for: Callable[..., Home]
+) -> None:
+    home = home_for(terminal)
+    with agent_at_work(home, home.settings(), PassphraseSources()):
+        assert stat.S_IMODE(os.stat(home.socket).st_mode) == 0o600
+        with open_desk(home) as guest:
+            assert isinstance(guest, SocketDesk)
+            assert guest.status().terminal == terminal.terminal
+    assert not home.socket.exists()
+
+
+def test_a_socket_at_the_end_of_a_very_long_path(
+    terminal: Simulator, home_for: Callable[..., Home], tmp_path: Path
+) -> None:
+    home = home_for(terminal, "/".join(["a-folder-with-a-long-name"] * 6))
+    assert len(str(home.socket)) > 108
+    with agent_at_work(home, home.settings(), PassphraseSources()), open_desk(home) as guest:
+        assert guest.status().simulated
+
+
+def test_a_socket_that_nobody_serves_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HomeError) as refused:
+        SocketDesk(tmp_path / "agent.sock").status()
+    assert refused.value.what and refused.value.todo
+
+
+def test_garbage_on_the_socket_harms_nobody(terminal: Simulator, home_for: Callable[..., Home]) -> None:
+    import socket
+
+    home = home_for(terminal)
+    with agent_at_work(home, home.settings(), PassphraseSources()):
+        for line in (b"\n", b"{}\n", b'{"method":"close"}\n', b'{"method":"today","arguments":{"x":1}}\n', b"\xff" * 100_000):
+            with socket.socket(socket.AF_UNIX) as stranger:
+                stranger.connect(str(home.socket))
+                stranger.sendall(line)
+                stranger.shutdown(socket.SHUT_WR)
+                answer = stranger.makefile("rb").readline()
+                assert b'"error"' in answer
+        with open_desk(home) as guest:
+            assert guest.status().simulated
+
+
+def test_amounts_on_the_screens_are_money_of_minor_units() -> None:
+    assert Money(12345).minor == 12345

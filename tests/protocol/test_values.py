@@ -1,0 +1,189 @@
+"""How a value stands in a TLV, from docs/protocol.md §3: every expectation here is written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from protocol import messages as m
+from protocol.dialects.native import values as v
+from protocol.errors import NotUnderstood, OutOfBounds
+from protocol.money import Money
+
+LARGEST = 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    ("number", "raw"),
+    [(0, "00"), (1, "01"), (127, "7f"), (128, "80"), (255, "ff"), (256, "0100"), (65536, "010000"), (LARGEST, "1f" + "ff" * 6)],
+)
+def test_unsigned_is_minimal_big_endian(number: int, raw: str) -> None:
+    assert v.UNSIGNED.pack(number).hex() == raw
+    assert v.UNSIGNED.unpack(bytes.fromhex(raw)) == number
+
+
+@pytest.mark.parametrize("raw", ["", "0000", "0001", "00ff", "20" + "00" * 6, "01" + "00" * 7, "ff" * 16])
+def test_unsigned_refuses_what_is_not(raw: str) -> None:
+    with pytest.raises(NotUnderstood):
+        v.UNSIGNED.unpack(bytes.fromhex(raw))
+
+
+@pytest.mark.parametrize("number", [-1, 2**53, 1.0, True, "1"])
+def test_unsigned_cannot_carry(number: Any) -> None:
+    with pytest.raises(OutOfBounds):
+        v.UNSIGNED.pack(number)
+
+
+# X.690 §8.3: a two's complement INTEGER's first nine bits are neither all 0 nor all 1.
+@pytest.mark.parametrize(
+    ("minor", "raw"),
+    [
+        (0, "00"), (1, "01"), (127, "7f"), (128, "0080"), (256, "0100"), (-1, "ff"), (-128, "80"), (-129, "ff7f"),
+        (-256, "ff00"), (LARGEST, "1f" + "ff" * 6), (-LARGEST, "e0" + "00" * 5 + "01"),
+    ],
+)  # fmt: skip
+def test_fee_amount_is_a_minimal_twos_complement(minor: int, raw: str) -> None:
+    assert v.SIGNED_AMOUNT.pack(Money(minor, 840)).hex() == "0348" + raw
+    assert v.SIGNED_AMOUNT.unpack(bytes.fromhex("0348" + raw)) == Money(minor, 840)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", "9c", "009c", "009c0000", "009c007f", "009cffff", "009cff80", "000001", "03e801", "009c" + "20" + "00" * 6,
+     "009c" + "e0" + "00" * 6, "009c" + "7f" * 9000],
+)  # fmt: skip
+def test_fee_amount_refuses(raw: str) -> None:
+    with pytest.raises(NotUnderstood):
+        v.SIGNED_AMOUNT.unpack(bytes.fromhex(raw))
+
+
+def test_amount_is_a_currency_and_an_unsigned() -> None:
+    assert v.AMOUNT.pack(Money(12_345, 156)).hex() == "009c3039"
+    assert v.AMOUNT.unpack(bytes.fromhex("009c3039")) == Money(12_345, 156)
+    assert v.AMOUNT.unpack(bytes.fromhex("009cff")) == Money(255, 156)  # no sign here
+
+
+@pytest.mark.parametrize("raw", ["", "00", "009c", "009c0001", "000005", "03e805", "009c" + "ff" * 7])
+def test_amount_refuses(raw: str) -> None:
+    with pytest.raises(NotUnderstood):
+        v.AMOUNT.unpack(bytes.fromhex(raw))
+
+
+def test_a_negative_amount_is_refused_where_none_may_be() -> None:
+    with pytest.raises(OutOfBounds):
+        v.AMOUNT.pack(Money(-1))
+
+
+def test_flag() -> None:
+    assert (v.FLAG.pack(True), v.FLAG.pack(False)) == (b"\1", b"\0")
+    for raw in (b"", b"\2", b"\0\0", b"\1\1"):
+        with pytest.raises(NotUnderstood):
+            v.FLAG.unpack(raw)
+
+
+def test_reference() -> None:
+    assert v.REFERENCE.pack("00112233445566778899aabbccddeeff") == bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert v.REFERENCE.unpack(bytes(range(16))) == "000102030405060708090a0b0c0d0e0f"
+    for raw in (b"", bytes(15), bytes(17)):
+        with pytest.raises(NotUnderstood):
+            v.REFERENCE.unpack(raw)
+
+
+@pytest.mark.parametrize("wrong", ["", "00" * 15, "00" * 17, "zz" * 16, "0" * 31, "00 " * 16, "AB" * 16])
+def test_a_reference_is_32_hexadecimal_digits_that_come_back_as_they_went(wrong: str) -> None:
+    """Two spellings of one reference would be two keys in the agent's tables."""
+    with pytest.raises(OutOfBounds):
+        v.REFERENCE.pack(wrong)
+
+
+def test_octets() -> None:
+    token = v.octets(4)
+    assert token.unpack(token.pack(b"\0\1\2\3")) == b"\0\1\2\3"
+    with pytest.raises(OutOfBounds):
+        token.pack(bytes(5))
+    with pytest.raises(NotUnderstood):
+        token.unpack(bytes(5))
+
+
+def test_digits() -> None:
+    trace = v.digits(6)
+    assert trace.pack("000123") == b"000123"
+    for wrong in ("", "1234567", "12a", "１２", "-1", " 1", "²"):
+        with pytest.raises(OutOfBounds):
+            trace.pack(wrong)
+    for raw in (b"", b"1234567", b"12a", "１".encode(), b"\xb2", b"+1", b"1_0"):
+        with pytest.raises(NotUnderstood):
+            trace.unpack(raw)
+
+
+def test_text_is_nfc() -> None:
+    name = v.text(16)
+    assert name.pack("cafe\u0301") == "caf\u00e9".encode()
+    assert name.unpack("cafe\u0301".encode()) == "caf\u00e9"
+    assert name.unpack("店".encode()) == "店"
+
+
+@pytest.mark.parametrize("wrong", ["a" * 17, "店" * 6, "a\0", "a\n", "\x1b[31m", "a\x7f", "\x85", "\ud800"])
+def test_text_cannot_carry(wrong: str) -> None:
+    with pytest.raises(OutOfBounds):
+        v.text(16).pack(wrong)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"a" * 17, b"\xff", b"\xe5\xba", b"a\0", b"a\n", b"\x1b[31m", b"\x7f", b"\xc2\x85", b"\xed\xa0\x80", b"\xc0\x80"]
+)
+def test_text_refuses(raw: bytes) -> None:
+    with pytest.raises(NotUnderstood):
+        v.text(16).unpack(raw)
+
+
+def test_text_is_bounded_after_normalisation_too() -> None:
+    """U+1D160 is 4 bytes as sent and 12 in NFC (a composition exclusion): text bounded on the wire stays bounded."""
+    with pytest.raises(NotUnderstood):
+        v.text(16).unpack("\U0001d160\U0001d160\U0001d160\U0001d160".encode())
+
+
+def test_only_a_checkpoint_has_lines() -> None:
+    assert v.text(16, lines=True).unpack(b"a\nb\n") == "a\nb\n"
+    with pytest.raises(NotUnderstood):
+        v.text(16, lines=True).unpack(b"a\rb")
+
+
+def test_text_and_pan_are_masked_both_ways() -> None:
+    name = v.text(64)
+    assert name.pack("卡 4111111111111111") == "卡 411111******1111".encode()
+    assert name.unpack("卡 4111111111111111".encode()) == "卡 411111******1111"
+    assert name.unpack("４１１１１１１１１１１１１１１１".encode()) == "４１１１１１******１１１１"
+    assert name.unpack(b"4111111111111111") == "411111******1111"
+    assert name.unpack(b"4222222222222") == "422222***2222"  # the shortest there is
+    pan = v.masked_pan()
+    assert pan.pack("4111111111111111") == b"411111******1111"
+    assert pan.unpack(b"4111111111111111") == "411111******1111"
+    assert pan.unpack(b"1234567890123456789") == "123456*********6789"  # no Luhn here: it is a card number by its field
+
+
+def test_the_codes_of_the_enumerations() -> None:
+    """Version 1's numbers: they may grow at the end and never move."""
+    orders = {
+        m.TransactionKind: "sale void refund pre_auth pre_auth_completion reversal",
+        m.Outcome: "approved declined",
+        m.Product: "credit debit qr_wallet qr_credit qr_unionpay foreign_card prepaid",
+        m.EntryMode: "chip contactless magstripe manual qr_merchant_scans qr_customer_scans",
+        m.SettlementMode: "T0 D0 T1 D1",
+        m.FeeType: "mdr t0 sim service refund_fee deposit_deduction other",
+        m.DeviceEventKind: "reboot fault tamper firmware_changed serial_changed merchant_changed",
+        m.Severity: "info minor major",
+        m.ErrorCode: "not_understood not_supported out_of_bounds not_now",
+    }
+    for enum, names in orders.items():
+        value = v.choice(enum, *enum)
+        assert [str(value.unpack(bytes([code]))) for code in range(1, len(enum) + 1)] == names.split()
+        for raw in (b"", b"\0", bytes([len(enum) + 1]), b"\0\1"):
+            with pytest.raises(NotUnderstood):
+                value.unpack(raw)
+
+
+def test_an_enumeration_without_all_its_codes_is_no_value() -> None:
+    with pytest.raises(ValueError, match="every member"):
+        v.choice(m.Outcome, m.Outcome.APPROVED)
