@@ -34,7 +34,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Durable under a signed head of `size` entries. last_event: the last event's log epoch and number, None if there was none."""
+    """Durable under a signed head of `size` entries. last_event: log epoch and number of the last event among them, or None."""
 
     last_event: tuple[str, int] | None
     size: int

@@ -1,4 +1,4 @@
-"""Desk: all that a user interface may ask. Two implementations, one contract: in this process, and over the home's socket."""
+"""Desk: all that a user interface may ask. Two implementations, one contract: in this process, over the home's socket."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import os
 import socket
 import socketserver
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,8 @@ class _Handler(socketserver.StreamRequestHandler):
             answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo))
         except (msgspec.MsgspecError, TypeError) as error:
             answer = _Answer(error=_Refusal("LinkError", str(error), ""))
-        try:
+        with suppress(OSError):  # the asker has gone
             self.wfile.write(_encode_answer(answer))
-        except OSError:
-            pass  # the asker has gone
 
 
 def _encode_answer(answer: _Answer) -> bytes:

@@ -6,7 +6,7 @@ from agent.language import _
 from agent.views import Notice, NoticeCode
 
 
-def words(notice: Notice) -> tuple[str, str]:
+def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table of words, with their placeholders
     """One sentence of what happened, one of what to do."""
     facts = notice.facts
     match notice.code:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from getpass import getpass
 from pathlib import Path
 
 from agent.desk import Desk, HomeDesk
@@ -28,6 +30,12 @@ PATIENCE_S = 2
 """A command that only looks owns the home for a moment: an agent that starts just then waits so long."""
 SESSION_MS = 10_000
 """How long a command waits for the terminal to answer at all."""
+
+
+def passphrase_sources(file: Path | None = None, *, ask: bool = True) -> PassphraseSources:
+    """Where a passphrase comes from: the credential directory, the file, a prompt where there is a terminal to ask on."""
+    prompt = (lambda: getpass(_("Passphrase") + ": ")) if ask and sys.stdin.isatty() else None
+    return PassphraseSources(file=file, prompt=prompt)
 
 
 def version() -> str:
@@ -165,7 +173,7 @@ def open_desk(home: Home, *, work: bool = False, sources: PassphraseSources | No
             yield desk
             return
         home.disown()
-        yield stack.enter_context(agent_at_work(home, settings, sources or PassphraseSources()))
+        yield stack.enter_context(agent_at_work(home, settings, sources or passphrase_sources()))
 
 
 def await_session(desk: Desk) -> None:

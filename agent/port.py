@@ -6,6 +6,7 @@ import errno
 import termios
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import serial
 
@@ -14,7 +15,7 @@ from agent.home import Lock, port_lock
 from agent.language import _
 
 _LOST = (serial.SerialException, OSError, termios.error, TypeError, ValueError)
-"""What a port raises when it goes away under us: a hang-up, EIO, settings refused (a pty after 7E1), a file closed in a read."""
+"""What a port raises when it goes away under us: a hang-up, EIO, settings refused (a pty after 7E1), closed in a read."""
 
 WRITE_TIMEOUT_S = 5
 _BIGGEST_READ = 4096
@@ -80,16 +81,12 @@ class Port:
     def close(self) -> None:
         """Stop reading and let the port go."""
         self._closing = True
-        try:
+        with suppress(AttributeError, *_LOST):  # a URL port that cannot be woken: closing it ends the read
             self._serial.cancel_read()
-        except (AttributeError, *_LOST):
-            pass  # a URL port that cannot be woken: closing it ends the read
         if self._thread is not threading.current_thread():
             self._thread.join(timeout=1)
-        try:
+        with suppress(*_LOST):
             self._serial.close()
-        except _LOST:
-            pass
         self._lock.release()
 
     def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""The one loop's decisions: what comes off the line, the clock and the disk goes in; what to write, record and show comes out.
+"""The one loop's decisions: what line, clock and disk say goes in; what to write, record and show comes out.
 
 `Pump.step(now, wall, input)` does no I/O and knows no thread. A session goes
 
@@ -137,7 +137,7 @@ class Pump:
         return min((d for d in due if d is not None), default=None)
 
     def step(self, now: int, wall: int, given: Input) -> list[Action]:
-        """One input's consequences, in the order in which to carry them out. In a simulated home `wall` counts for nothing."""
+        """One input's consequences, in the order to carry them out. In a simulated home `wall` counts for nothing."""
         wall = self._time(wall)
         match given:
             case LineBytes(data):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agent.errors import NotFound
+from agent.errors import JournalError, NotFound
 from agent.journal import engine
 from agent.journal.entries import Entry
 from agent.language import _
@@ -79,14 +79,13 @@ class Reading:
         count = sum(row["n"] for row in per_kind.values())
         approved = sum(row["n"] for key, row in per_kind.items() if key[1] == "approved")
         fees, fee_lines = self._all("SELECT coalesce(sum(amount_minor), 0), count(*) FROM fees WHERE date = ?", date)[0]
-        devices = self._all("SELECT count(*) FROM device_events WHERE date = ?", date)[0][0]
         currency = self._all("SELECT currency FROM transactions WHERE date = ? LIMIT 1", date)
         return Today(
             date=date,
             simulated=self._simulated,
             currency=currency[0][0] if currency else _CNY,
             transactions=count,
-            events=count + fee_lines + devices,
+            events=count + fee_lines,
             approved=approved,
             declined=count - approved,
             sales_count=sales[0],
@@ -172,8 +171,14 @@ class Reading:
         return tuple(TransactionRow(*row) for row in rows)
 
     def _all(self, sql: str, *values: object) -> list[Any]:
-        with self._lock:
-            return self._connection.execute(sql, values).fetchall()
+        try:
+            with self._lock:
+                return self._connection.execute(sql, values).fetchall()
+        except engine.Error as error:
+            raise JournalError(
+                _("The views cannot be read: {reason}.").format(reason=error),
+                _("Try again; if it stays so, make them anew with: counterfoil journal rebuild"),
+            ) from error
 
 
 def _flat(facts: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Security events, counted and bounded: one entry for each kind and minute, at most a hundred a day (docs/protocol.md §2)."""
+"""Security events, counted and bounded: an entry for each kind and minute, at most a hundred a day (docs/protocol.md §2)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class FailReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """Both ends hold the session's keys. hello: what the terminal says of its log (its own words, on the terminal's side)."""
+    """Both ends hold the session's keys. hello: what the terminal says of its log (on its own side: what it said)."""
 
     session: int
     hello: TerminalHello

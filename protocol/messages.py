@@ -1,6 +1,6 @@
 """What the two ends tell each other, as frozen dataclasses: the vocabulary of every dialect.
 
-Units: amounts are `Money` (minor units), times are milliseconds UTC since 1970 (`*_at`, `*_time`), event numbers count from 1
+Units: amounts are `Money` (minor units), times are milliseconds UTC since 1970 (`at`, `*_time`), event numbers count from 1
 within one log epoch of a terminal. References are 32 hexadecimal digits (a UUIDv7 where the agent makes them).
 Text is NFC and bounded; the bounds stand with the tags in `protocol.dialects.native.wire`.
 """

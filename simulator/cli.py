@@ -56,6 +56,7 @@ def sim() -> None:
 @click.option(
     "--line-rate", type=click.IntRange(300, 4_000_000), default=115_200, show_default=True, help="Told to the link."
 )
+@click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
 @click.option("--json", "as_json", is_flag=True, help="Say in one JSON line that the port is ready.")
 def run(
     *,
@@ -71,6 +72,7 @@ def run(
     speed: int,
     then_what: str,
     line_rate: int,
+    until_stdin_ends: bool,
     as_json: bool,
 ) -> None:
     """Play a terminal on a pty until the days are over, or until SIGTERM.
@@ -94,6 +96,7 @@ def run(
         speed=speed,
         exit_when_done=then_what == "exit",
         line_rate=line_rate,
+        until_stdin_ends=until_stdin_ends,
     )
 
     def ready(what: Ready) -> None:

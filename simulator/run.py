@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -35,7 +36,10 @@ SECRET_SIZE = 32
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `sim run` was told. speed: simulated seconds a second, 0 as fast as the line takes. ledger: None for none."""
+    """What `sim run` was told. speed: simulated seconds a second, 0 as fast as the line takes. ledger: None for none.
+
+    until_stdin_ends: leave when standard input ends, so that a terminal started by another process does not outlive it.
+    """
 
     link: Path
     profile: str
@@ -47,6 +51,7 @@ class Options:
     speed: int
     exit_when_done: bool
     line_rate: int
+    until_stdin_ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +102,33 @@ def run(options: Options, ready: Callable[[Ready], None]) -> None:
             with _signals() as (wakeup, asked_to_stop), closing(PtyWire(options.link)) as wire:
                 terminal.start(_now())
                 ready(Ready(options.link, who.terminal, options.secret))
-                _loop(terminal, wire, wakeup, asked_to_stop, exit_when_done=options.exit_when_done)
+                _loop(terminal, wire, wakeup, asked_to_stop, options)
 
 
-def _loop(
-    terminal: Terminal, wire: PtyWire, wakeup: int, asked_to_stop: Callable[[], bool], *, exit_when_done: bool
-) -> None:
+def _loop(terminal: Terminal, wire: PtyWire, wakeup: int, asked_to_stop: Callable[[], bool], options: Options) -> None:
     settled_at: int | None = None
+    stdin = [sys.stdin.fileno()] if options.until_stdin_ends else []
     while not asked_to_stop():
         now = _now()
         terminal.tick(now)
         wire.write(terminal.outgoing(now))
         due = terminal.deadline
-        if exit_when_done and terminal.settled:
+        if options.exit_when_done and terminal.settled:
             settled_at = now if settled_at is None else settled_at
             end = settled_at + (GRACE_MS if terminal.met else NOBODY_CAME_MS)
             if terminal.left or end <= now:
                 break
             due = end if due is None else min(due, end)
         readable, _, _ = select.select(
-            [wire.fileno(), wakeup],
+            [wire.fileno(), wakeup, *stdin],
             [wire.fileno()] if wire.has_unwritten else [],
             [],
             None if due is None else max(0, due - now) / 1000,
         )
         if wakeup in readable:
             os.read(wakeup, 512)
+        if any(end in readable and not os.read(end, 512) for end in stdin):
+            break
         if wire.fileno() in readable:
             terminal.receive(wire.read(), _now())
     if terminal.in_session:

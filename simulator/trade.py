@@ -99,7 +99,7 @@ class Trade:
         self._ledger.publish()
         self._clock.jump(self._resumed_at(), now, closing(self._log.days[-1].day))
         self._log.boot(boot_id)
-        if self._log.boots > 9:
+        if self._log.boots > 1:
             at = self._clock.time(now)
             kind, severity, detail = DeviceEventKind.REBOOT, Severity.INFO, f"boot {self._log.boots}"
             number = self._log.last_written + 1

@@ -1,4 +1,4 @@
-"""`counterfoil demo`: a simulated terminal on a real pty, recorded in a home of its own, and what it really did beside it."""
+"""`counterfoil demo`: a simulated terminal on a real pty, recorded in a home of its own, beside what it really did."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def demo(
 ) -> None:
     """A day of trade on a simulated terminal: recorded, signed, reported, and compared with what it really did.
 
-    Nothing of it is real, and everything says so. It has a home of its own and refuses one with real entries; an earlier demo
-    in that home is put aside, an interrupted one goes on.
+    Nothing of it is real, and everything says so. It has a home of its own and refuses one with real entries; an earlier
+    demo in that home is put aside, an interrupted one goes on.
 
     \b
     Examples:
@@ -198,7 +198,7 @@ def _put_aside(home: Home) -> None:
 @contextmanager
 def _simulator(stage: _Stage, home: Home, play: Play, *, speed: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The simulator as a process of its own, and the id of its terminal."""
-    command = [sys.executable, "-m", "simulator", "run", "--json"]
+    command = [sys.executable, "-m", "simulator", "run", "--json", "--until-stdin-ends"]
     options = {
         "--link": stage.link,
         "--profile": play.profile,
@@ -214,7 +214,7 @@ def _simulator(stage: _Stage, home: Home, play: Play, *, speed: int) -> Iterator
     }
     command += [str(word) for pair in options.items() for word in pair]
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         yield process, _terminal_of(process)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from agent.commands.options import as_json, home_of, passphrase_file, say_json, sources
+from agent.commands.options import as_json, home_of, passphrase_file, say_json
 from agent.errors import HomeError
 from agent.language import _
-from agent.opening import make_home
+from agent.opening import make_home, passphrase_sources
 from agent.runner import read_secret
 from agent.settings import Settings
 
@@ -53,7 +53,7 @@ def init(
       counterfoil --home shop init --terminal SN4711 --port /dev/ttyUSB0 --secret terminal.secret
     """
     home = home_of(ctx)
-    wanted = sources(passphrase_file, ask=ask_passphrase)
+    wanted = passphrase_sources(passphrase_file, ask=ask_passphrase)
     if ask_passphrase and wanted.prompt is None and passphrase_file is None:
         raise HomeError(
             _("There is no terminal here to ask for a passphrase on."), _("Give it with --passphrase-file.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, say_json
+from agent.commands.options import as_json, home_of, iso, say_json, say_nature
 from agent.commands.progress import progress_bar
 from agent.errors import JournalError
 from agent.home import Home
@@ -28,8 +28,10 @@ def journal() -> None:
 
 
 @contextmanager
-def _reader(home: Home) -> Iterator[Reader]:
-    home.settings()
+def _reader(home: Home, *, as_json: bool) -> Iterator[Reader]:
+    simulated = home.settings().simulated
+    if not as_json:
+        say_nature(simulated)
     with closing(open_reader(home.journal, keys.verifying_key(home.path))) as found:
         yield found
 
@@ -45,11 +47,12 @@ def head(ctx: click.Context, *, as_json: bool) -> None:
       counterfoil journal head > head.note
       counterfoil journal verify --head head.note
     """
-    with _reader(home_of(ctx)) as found:
+    with _reader(home_of(ctx), as_json=as_json) as found:
         last = found.head
     if as_json:
         say_json(
             {
+                "simulated": home_of(ctx).settings().simulated,
                 "origin": last.origin,
                 "size": last.size,
                 "root": last.root_base64,
@@ -172,7 +175,7 @@ def _tell(report: Report) -> None:
 @click.pass_context
 def log(ctx: click.Context, *, start: int | None, limit: int, as_json: bool) -> None:
     """Entries in their order."""
-    with _reader(home_of(ctx)) as found:
+    with _reader(home_of(ctx), as_json=as_json) as found:
         first = max(0, found.size - limit) if start is None else start
         entries = list(found.entries(first, min(first + limit, found.size)))
     if as_json:
@@ -189,7 +192,7 @@ def log(ctx: click.Context, *, start: int | None, limit: int, as_json: bool) -> 
 @click.pass_context
 def show(ctx: click.Context, *, seq: int, as_json: bool) -> None:
     """One entry: the very bytes that its leaf hashes; with --json also what stands outside the leaf."""
-    with _reader(home_of(ctx)) as found:
+    with _reader(home_of(ctx), as_json=as_json) as found:
         if as_json:
             say_json(_entry(found.entry(seq)))
         else:
@@ -208,7 +211,7 @@ def proof(ctx: click.Context, *, seq: int, as_json: bool) -> None:
       counterfoil journal show 12 > entry.json
       counterfoil journal proof 12 > entry.tlog-proof
     """
-    with _reader(home_of(ctx)) as found:
+    with _reader(home_of(ctx), as_json=as_json) as found:
         made = prove(found, seq)
         vkey = str(found.key)
     if as_json:
@@ -229,7 +232,7 @@ def rebuild(ctx: click.Context, *, as_json: bool) -> None:
     settings = home.settings()
     home.own()
     try:
-        with _reader(home) as found, closing(Projection(home.views, settings.time_zone)) as projection:
+        with _reader(home, as_json=as_json) as found, closing(Projection(home.views, settings.time_zone)) as projection:
             total = found.size
             with progress_bar(_("Rebuilding")) as bar:
                 size = projection.rebuild(found, lambda done: bar(done, total))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from agent.home import Home
-from agent.journal.keys import PassphraseSources
 from agent.language import _
 from agent.settings import Invocation
 
@@ -31,14 +29,10 @@ def home_of(ctx: click.Context) -> Home:
     return Home(invocation.home)
 
 
-def sources(file: Path | None, *, ask: bool = True) -> PassphraseSources:
-    """Where a passphrase comes from: the credential directory, the file, a prompt where there is a terminal to ask on."""
-
-    def asked() -> str:
-        answer: str = click.prompt(_("Passphrase"), hide_input=True, err=True)
-        return answer
-
-    return PassphraseSources(file=file, prompt=asked if ask and sys.stdin.isatty() else None)
+def say_nature(simulated: bool) -> None:
+    """What leaves a simulated home says so: a line on stderr beside every answer in words."""
+    if simulated:
+        click.echo(_("DEMO: simulated, not a record of real money"), err=True)
 
 
 def say_json(document: object) -> None:

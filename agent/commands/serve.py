@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from agent.commands.options import home_of, passphrase_file, sources
+from agent.commands.options import home_of, passphrase_file
 from agent.errors import HomeError
 from agent.home import Home
 from agent.language import _
 from agent.notices import words
-from agent.opening import agent_at_work
+from agent.opening import agent_at_work, passphrase_sources
 from agent.settings import Settings
 from agent.views import LinkState, Status
 
@@ -43,7 +43,7 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_given: stop.set())
-    with agent_at_work(home, settings, sources(passphrase_file), accept_loss=accept_loss) as desk:
+    with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
         told = None
         while not stop.is_set():
             status = desk.status()

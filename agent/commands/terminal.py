@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json, sources
+from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json
 from agent.language import _
-from agent.opening import await_session, open_desk
+from agent.opening import await_session, open_desk, passphrase_sources
 
 
 @click.group()
@@ -22,7 +22,7 @@ def terminal() -> None:
 @click.pass_context
 def info(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> None:
     """What the terminal says of itself."""
-    with open_desk(home_of(ctx), work=True, sources=sources(passphrase_file)) as desk:
+    with open_desk(home_of(ctx), work=True, sources=passphrase_sources(passphrase_file)) as desk:
         await_session(desk)
         found = desk.terminal_info()
     if as_json:
@@ -62,7 +62,7 @@ def info(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> 
 @click.pass_context
 def sync(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> None:
     """Ask the terminal for every event that the journal lacks, and wait until it is recorded."""
-    with open_desk(home_of(ctx), work=True, sources=sources(passphrase_file)) as desk:
+    with open_desk(home_of(ctx), work=True, sources=passphrase_sources(passphrase_file)) as desk:
         await_session(desk)
         result = desk.sync()
     if as_json:

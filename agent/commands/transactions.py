@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, say_json
+from agent.commands.options import as_json, home_of, iso, say_json, say_nature
 from agent.language import _
 from agent.opening import open_desk
 from agent.report import product_name, yuan
@@ -34,9 +34,12 @@ def list_(ctx: click.Context, *, date: str | None, search: str | None, limit: in
     """
     with open_desk(home_of(ctx)) as desk:
         page = desk.transactions(date, search, limit, offset)
+        simulated = desk.status().simulated
     if as_json:
-        say_json({"total": page.total, "transactions": [row_document(row) for row in page.rows]})
+        rows = [row_document(row) for row in page.rows]
+        say_json({"simulated": simulated, "total": page.total, "transactions": rows})
         return
+    say_nature(simulated)
     for row in page.rows:
         click.echo(_line(row))
     click.echo(_("{shown} of {total} transactions").format(shown=len(page.rows), total=page.total), err=True)
@@ -55,9 +58,11 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
     """
     with open_desk(home_of(ctx)) as desk:
         detail = desk.transaction(reference)
+        simulated = desk.status().simulated
     if as_json:
-        say_json({**row_document(detail.row), "entries": detail.entries})
+        say_json({"simulated": simulated, **row_document(detail.row), "entries": detail.entries})
         return
+    say_nature(simulated)
     click.echo(_line(detail.row))
     for entry in detail.entries:
         body: Any = {**_object(entry["body"]), **_object(entry["private"])}

@@ -38,7 +38,7 @@ APPLICATION_ID = 0x43464C31
 
 PAGE_SIZE = 4096
 
-_FULL, _IO_ERROR, _CORRUPT, _NOT_A_DATABASE = 13, 10, 11, 26  # primary result codes, sqlite.org/rescode.html
+_BUSY, _LOCKED, _IO_ERROR, _CORRUPT, _FULL, _NOT_A_DATABASE = 5, 6, 10, 11, 13, 26  # sqlite.org/rescode.html
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -158,3 +158,8 @@ def is_io_error(error: BaseException) -> bool:
 def is_damage(error: BaseException) -> bool:
     """SQLite itself finds the file malformed."""
     return _primary_code(error) in {_CORRUPT, _NOT_A_DATABASE}
+
+
+def is_held(error: BaseException) -> bool:
+    """Another program holds the file."""
+    return _primary_code(error) in {_BUSY, _LOCKED}

@@ -98,8 +98,9 @@ class LocalNote:
 
 
 def _replace(folder: Path, name: str, note: str, *, sync: bool) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = folder / f"{name}.new"
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with new.open("w", encoding="utf-8") as file:
         file.write(note)
         if sync:

@@ -67,8 +67,9 @@ class Frontier:
     def root(self) -> bytes:
         if not self.hashes:
             return EMPTY_ROOT
-        top = self.hashes[-1]
-        for left in reversed(self.hashes[:-1]):
+        larger = iter(reversed(self.hashes))
+        top = next(larger)
+        for left in larger:
             top = sha256(b"\x01" + left + top).digest()
         return top
 

@@ -200,13 +200,13 @@ class Reader:
         try:
             return self._connection.execute(sql, parameters).fetchone()
         except engine.Error as error:
-            raise _unreadable(None, error) from error
+            raise unreadable(None, error) from error
 
     def _all(self, sql: str, parameters: tuple[object, ...] = ()) -> list[Any]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except engine.Error as error:
-            raise _unreadable(None, error) from error
+            raise unreadable(None, error) from error
 
 
 def open_reader(path: Path, key: VerifyingKey) -> Reader:
@@ -216,7 +216,7 @@ def open_reader(path: Path, key: VerifyingKey) -> Reader:
         connection = engine.connect_reader(path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     except engine.Error as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if version != SCHEMA_VERSION:
         connection.close()
         raise wrong_version(path, version)
@@ -246,7 +246,7 @@ def wrong_version(path: Path, version: int) -> JournalError:
     )
 
 
-def _unreadable(path: Path | None, error: engine.Error) -> JournalError:
+def unreadable(path: Path | None, error: engine.Error) -> JournalError:
     if engine.is_damage(error):
         return damaged(_("SQLite cannot read the journal: {reason}.").format(reason=error))
     return JournalError(

@@ -161,7 +161,7 @@ class Journal(Reader):
         nodes, current = self._nodes, self._current
         last: dict[_Epoch, int] = {}
         for seq, draft in enumerate(drafts, frontier.size):
-            body, private = sealed(draft)
+            body, private = sealed(draft) if draft.private else (draft.body, [])
             raw = encode(seq, at, draft.kind, body)
             leaf = merkle.leaf_hash(raw)
             entry_rows.append((seq, raw.decode(), leaf))
@@ -217,6 +217,7 @@ class Journal(Reader):
             cursor.execute(_INSERT_HEAD, head)
             cursor.execute("COMMIT")
         except engine.Error as error:
+            cursor.close()  # an open statement would keep the file, and its locks, past the connection's close
             self._after_failure(error)
             raise cannot_write(error) from error
 

@@ -21,7 +21,7 @@ from agent.journal.checkpoint import Checkpoint, NoteError, VerifyingKey
 from agent.journal.entries import HOLDS_EVENT, EntryError, decode, event_mark, is_canonical, seal
 from agent.journal.heads import Verdict, compare
 from agent.journal.keys import verifying_key
-from agent.journal.reader import SCHEMA_VERSION, Reader
+from agent.journal.reader import SCHEMA_VERSION, Reader, unreadable
 from agent.journal.store import expected_schema, schema_rows
 from agent.language import _
 
@@ -76,7 +76,7 @@ def verify_path(
     """Verify the journal at `path` against `key` (None: keys/journal.vkey beside it) and remembered heads (source → note).
 
     own: the file belongs to the agent's home and is read in place; any other is copied first, with its write-ahead log, and
-    stays byte-identical. Raises JournalError for no file or a foreign one, KeyRefused without a key.
+    stays byte-identical. Raises JournalError for no file, a foreign one or one that another holds; KeyRefused without a key.
     """
     key = key or verifying_key(path.parent)
     if own:
@@ -103,14 +103,17 @@ def _verify_file(
         if not own or not path.exists():
             raise
         return Report(False, 0, merkle.EMPTY_ROOT, 0, (Finding("file", 0, error.what, error.todo),))
-    connection = engine.connect_reader(path)
     try:
-        walk = _Walk(connection, key, strict, progress)
-        walk.run()
-        for source, note in heads.items():
-            walk.remembered(source, note)
-    finally:
-        connection.close()
+        connection = engine.connect_reader(path)
+        try:
+            walk = _Walk(connection, key, strict, progress)
+            walk.run()
+            for source, note in heads.items():
+                walk.remembered(source, note)
+        finally:
+            connection.close()
+    except engine.Error as error:
+        raise unreadable(path, error) from error
     return Report(
         ok=not walk.findings,
         size=walk.frontier.size,
@@ -151,6 +154,8 @@ class _Walk:
             self._private()
             self._pages()
         except engine.Error as error:
+            if engine.is_held(error):
+                raise
             self._find(
                 "file",
                 self.frontier.size,
@@ -297,7 +302,7 @@ class _Walk:
             stored = merkle.Frontier.of(size, Reader(self.connection, self.key).node)
         except JournalError:
             return False
-        if size != self.frontier.size or stored.root() != root or not self.findings:
+        if size != self.frontier.size or stored.root() != root:
             return False
         self.frontier = stored
         return True

@@ -43,6 +43,13 @@ def digits(longest: int) -> st.SearchStrategy[str]:
     return st.text("0123456789", min_size=1, max_size=longest)
 
 
+def identifiers(longest: int) -> st.SearchStrategy[str]:
+    """Printable ASCII, but for what has an American Express number's form."""
+    made = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=longest)
+    numbers = st.text("0123456789", min_size=longest, max_size=longest)
+    return st.one_of(made, numbers).filter(lambda value: not value.startswith(("34", "37")))
+
+
 masked_pans = st.tuples(digits(6).filter(lambda d: len(d) == 6), st.integers(3, 9), st.integers(0, 9999)).map(
     lambda made: f"{made[0]}{'*' * made[1]}{made[2]:04d}"
 )
@@ -63,6 +70,7 @@ def values(name: str, of: Any) -> st.SearchStrategy[Any]:
         "reference": references,
         "octets": st.binary(max_size=most),
         "text": text(most, lines=most == 2048),
+        "identifier": identifiers(most or 1),
         "masked PAN": masked_pans,
         "digits": digits(most or 1),
     }
@@ -75,6 +83,8 @@ def of_layout(layout: wire.Layout) -> st.SearchStrategy[Any]:
     made = {}
     for field in layout.fields:
         value = values(field.value.name, types[field.name])
+        if field.name == "number":
+            value = st.integers(1, LARGEST_MINOR)  # event numbers count from 1
         made[field.name] = value if field.required else st.one_of(st.none(), value)
     return st.builds(layout.message, **made)
 

@@ -117,6 +117,21 @@ def test_digits() -> None:
             trace.unpack(raw)
 
 
+def test_identifier() -> None:
+    """A merchant's number is no free text: 15 digits that pass Luhn by chance (one in ten) come through as they are."""
+    mid = v.identifier(15)
+    for number in ("822290053110007", "000000000000000", "X-1", " ", "~" * 15):
+        assert mid.unpack(mid.pack(number)) == number
+    for wrong in ("", "x" * 16, "店", "a\n", "a\x7f", "\ud800"):
+        with pytest.raises(OutOfBounds):
+            mid.pack(wrong)
+    for raw in (b"", b"x" * 16, "店".encode(), b"a\n", b"a\x7f", b"\xb2"):
+        with pytest.raises(NotUnderstood):
+            mid.unpack(raw)
+    assert mid.pack("378282246310005") == b"378282*****0005"  # American Express's published test number
+    assert mid.unpack(b"378282246310005") == "378282*****0005"
+
+
 def test_text_is_nfc() -> None:
     name = v.text(16)
     assert name.pack("cafe\u0301") == "caf\u00e9".encode()

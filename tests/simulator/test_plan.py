@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_times_numbers_and_texts_are_what_the_wire_and_the_shop_allow(of: tuple[
     assert len(steps) == of[3]
     open_at = int(datetime(day.year, day.month, day.day, 9, tzinfo=SHANGHAI).timestamp() * 1000)
     assert all(open_at <= s.at and s.at + FEE_DELAY_MS < open_at + 12 * 3_600_000 for s in steps)
-    assert all(a.at + FEE_DELAY_MS < b.at for a, b in zip(steps, steps[1:], strict=False))
+    assert all(a.at + FEE_DELAY_MS < b.at for a, b in pairwise(steps))
     assert len({s.reference for s in steps}) == len({s.trace for s in steps}) == len(steps)
     for step in steps:
         # RFC 9562 §5.7: 48 bits of ms, version 7, variant 10

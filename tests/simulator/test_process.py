@@ -49,12 +49,12 @@ def test_killed_at_random_points_it_goes_on_with_the_same_ledger(tmp_path: Path,
     kills = 0
     while True:
         s = simulate(tmp_path / "killed", *DAY)
-        stop = len(journal) + rng.randrange(1, 40)
+        more = rng.randrange(1, 40)
         taken = take(
             s.port,
             s.secret,
             len(journal) + 1,
-            until=lambda t, stop=stop, known=len(journal): known + len(t.events) >= stop,
+            until=lambda t, more=more: len(t.events) >= more,
             batch=rng.randrange(1, 33),
         )
         assert taken.hello is not None and taken.hello.last_written >= len(journal), "nothing that was sent is lost"

@@ -1,4 +1,4 @@
-"""The native dialect: for terminals whose application we can extend, and for the simulator. docs/protocol.md is its authority."""
+"""The native dialect: for terminals whose application we can extend, and for the simulator (docs/protocol.md)."""
 
 from __future__ import annotations
 

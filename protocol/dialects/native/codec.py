@@ -1,4 +1,4 @@
-"""Messages to bytes and back: the hot path. `wire` declares the layout; a property test holds this to construct, byte for byte."""
+"""Messages to bytes and back: the hot path. `wire` declares the layout in construct; a property test holds this to it."""
 
 from __future__ import annotations
 

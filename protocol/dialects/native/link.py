@@ -1,4 +1,4 @@
-"""The link of the native dialect: one class for both ends. Bytes and time in, whole messages out; it knows no clock and no port.
+"""The link of the native dialect: one class for both ends. Bytes and time in, whole messages out; no clock, no port.
 
 The states and what moves between them are `TABLE`. Every timer and limit is a named constant under the sentence of
 docs/protocol.md §2 that it carries out.

@@ -32,7 +32,8 @@ def test_cut_and_forked(home: Path, journal: Journal, signer: Signer, sale: Sale
     journal.close()
     shutil.copy(home / "journal.db", home / "older.db")
     journal = Journal.open(home / "journal.db", signer)
-    remembered = journal.append([sale(3), sale(4)], 6).note
+    one_more = journal.append([sale(3)], 6).note
+    remembered = journal.append([sale(4)], 6).note
     journal.close()
     shutil.copy(home / "older.db", home / "journal.db")
 
@@ -41,6 +42,7 @@ def test_cut_and_forked(home: Path, journal: Journal, signer: Signer, sale: Sale
     assert (report.first_bad, report.size, report.findings[0].since) == (3, 3, 5)
     journal = Journal.open(home / "journal.db", signer)
     assert heads.compare(journal, remembered) is Verdict.CUT
+    assert heads.compare(journal, one_more) is Verdict.CUT
     journal.append([sale(3, merchant="other"), sale(4), sale(5)], 7)
     assert heads.compare(journal, remembered) is Verdict.FORKED
     journal.close()

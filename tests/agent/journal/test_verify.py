@@ -288,3 +288,14 @@ def test_while_the_agent_writes(home: Path, journal: Journal, sale: Sale) -> Non
     report = verify_path(home / "journal.db", own=True, progress=meanwhile)
     assert (report.ok, report.size) == (True, 3001)
     assert journal.size > 3001
+
+
+def test_a_file_that_another_holds_is_not_called_damaged(closed: Path) -> None:
+    holder = engine.connect_writer(closed)
+    holder.execute("PRAGMA journal_mode=DELETE")
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(JournalError, match="locked"):
+            verify_path(closed, own=True)
+    finally:
+        holder.close()

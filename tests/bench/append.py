@@ -1,6 +1,6 @@
 """A durable signed append against a bare insert of the same bytes: same engine, same pragmas, interleaved pairs.
 
-    python -m tests.bench.bench_append
+    python -m tests.bench.append
 
 `single` is bare time ÷ signed time for one entry a commit; `group` is entries a second in groups of 100 ÷ one by one. The
 signed side makes the entry from its draft, hashes, signs, stores and keeps heads/local.note; the bare side inserts (seq,
@@ -73,7 +73,9 @@ def _bare(path: Path) -> engine.Connection:
 def measure(pairs: int = PAIRS, commits: int = COMMITS, *, private: bool = False) -> dict[str, float]:
     """Medians over interleaved pairs: µs a commit, the two ratios, and the group's gain."""
     bare_us, signed_us, group_us, ratios = [], [], [], []
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    place = Path("build")  # on the disk of the checkout (a temporary folder may be memory), and out of git's sight
+    place.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as folder:
         home = Path(folder)
         signer = keys.create(home)
         opened = JournalOpened(
