@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 ARGS ?=
 
 .PHONY: help run test check bench constraints clean
@@ -52,7 +52,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old. Install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { echo "Making $(VENV), once; this takes about a minute."; \
 	  rm -rf $(VENV); said=$$($(PYTHON) -m venv $(VENV) 2>&1) || { rm -rf $(VENV); \
-	  echo "$(PYTHON) -m venv cannot make an environment: $$(echo "$$said" | tail -n 1)" >&2; \
+	  echo "$(PYTHON) -m venv cannot make an environment: $$(echo "$$said" | head -n 1)" >&2; \
 	  echo "Install what it needs; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; }
 	@$(PIP) install --require-hashes --no-deps -r constraints.txt
 	@$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat -e .

@@ -34,7 +34,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Durable under a signed head of `size` entries. last_event: log epoch and number of the last event among them, or None."""
+    """Durable under a signed head of `size` entries. last_event: log epoch and number of the last event, if any."""
 
     last_event: tuple[str, int] | None
     size: int

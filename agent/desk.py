@@ -126,7 +126,7 @@ class HomeDesk:
         info = runner.ask(DeviceInfoQuery(), INFO_MS)
         hello = runner.shown.hello
         if not isinstance(info, DeviceInfo) or hello is None:
-            raise LinkError(_("The terminal does not tell about itself."), _("Update the terminal's application."))
+            raise LinkError(_("The terminal does not say what it is."), _("Update the terminal's application."))
         return TerminalInfo(
             terminal=hello.terminal,
             serial_number=info.serial_number,

@@ -1,7 +1,7 @@
 """views.db: what the journal says, arranged for questions. Derived, disposable, never the truth of anything.
 
-Made with sqlite-utils, so that `sqlite-utils` and Datasette open it as it is. It carries the (size, root) of the journal that
-it was built to; a projection whose root is not the journal's at that size is made anew.
+Made with sqlite-utils, so that `sqlite-utils` and Datasette open it as it is. It carries the (size, root) of the journal
+that it was built to; a projection whose root is not the journal's at that size is made anew.
 """
 
 from __future__ import annotations

@@ -12,24 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from agent.actions import (
-    Action,
-    Answer,
-    Ask,
-    CompareHead,
-    Due,
-    HeadCompared,
-    Input,
-    Leave,
-    LineBytes,
-    PortLost,
-    PortOpened,
-    Record,
-    Recorded,
-    RecordFailed,
-    Show,
-    Write,
-)
+from agent import actions as a
 from agent.journal.kinds import (
     EventGap,
     EventId,
@@ -42,6 +25,7 @@ from agent.journal.kinds import (
 )
 from agent.security_counts import SecurityCounts
 from agent.views import LinkState, Notice, NoticeCode
+from protocol import messages as m
 from protocol.conversation import Conversation
 from protocol.events import (
     ConversationEvent,
@@ -54,21 +38,6 @@ from protocol.events import (
     SessionClosed,
     SessionOpened,
     Unreadable,
-)
-from protocol.messages import (
-    DeviceEvent,
-    Error,
-    EventAck,
-    Fee,
-    HeadGet,
-    HeadPut,
-    HeadReply,
-    Reply,
-    Request,
-    Sync,
-    SyncReply,
-    TerminalHello,
-    Transaction,
 )
 
 # "HEAD_PUT when idle, at least every 60 s"
@@ -110,19 +79,19 @@ class Pump:
         self.durable = 0
         """The last event number recorded, in the log epoch in force."""
         self._rolled_to: int | None = None
-        self._hello: TerminalHello | None = None
+        self._hello: m.TerminalHello | None = None
         self.terminal_time = 0
         """The latest time the terminal gave (ms UTC): a simulated home's clock."""
         self._syncing = False  # a SYNC of this session was answered: events count from here on
         self._gap_asked_for = 0
         self._attempt = 0
         self._facts: list[Fact] = []
-        self._waiting: dict[int, Callable[[Reply | None, int, int], None]] = {}
+        self._waiting: dict[int, Callable[[m.Reply | None, int, int], None]] = {}
         self._security = SecurityCounts()
         self._state = LinkState.CONNECTING
         self._notices: dict[NoticeCode, Notice] = {}
-        self._actions: list[Action] = []
-        self._shown: Show | None = None
+        self._actions: list[a.Action] = []
+        self._shown: a.Show | None = None
         self._heard_at = 0
         self._silent_due: int | None = None
         self._retry_due: int | None = None
@@ -130,40 +99,40 @@ class Pump:
 
     @property
     def deadline(self) -> int | None:
-        """When a `Due` has something to do, or None."""
+        """When a `a.Due` has something to do, or None."""
         due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due]
         if self._head_is_due():
             due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + IDLE_MS)
         return min((d for d in due if d is not None), default=None)
 
-    def step(self, now: int, wall: int, given: Input) -> list[Action]:
+    def step(self, now: int, wall: int, given: a.Input) -> list[a.Action]:
         """One input's consequences, in the order to carry them out. In a simulated home `wall` counts for nothing."""
         wall = self._time(wall)
         match given:
-            case LineBytes(data):
+            case a.LineBytes(data):
                 self._talk.receive(data, now)
-            case Due():
+            case a.Due():
                 self._talk.tick(now)
-            case Recorded():
+            case a.Recorded():
                 self._take_recorded(given, now)
-            case PortOpened():
+            case a.PortOpened():
                 self._clear(NoticeCode.PORT_LOST)
                 self._state = LinkState.CONNECTING
                 self._silent_due = now + SILENT_MS
                 self._talk.open(now)
                 self._talk.tick(now)
-            case PortLost(reason):
+            case a.PortLost(reason):
                 self._talk.close(now)
                 self._state = LinkState.PORT_LOST
                 self._silent_due = self._retry_due = None
                 self._raise(NoticeCode.PORT_LOST, wall, reason=reason)
-            case RecordFailed():
+            case a.RecordFailed():
                 self._take_failure(given, now, wall)
-            case HeadCompared():
+            case a.HeadCompared():
                 self._take_verdict(given, now, wall)
-            case Ask(token, message):
-                self._request(message, now, lambda reply, _now, _wall: self._actions.append(Answer(token, reply)))
-            case Leave():
+            case a.Ask(token, message):
+                self._request(message, now, lambda reply, _now, _wall: self._actions.append(a.Answer(token, reply)))
+            case a.Leave():
                 self._talk.leave(now)
         for event in self._talk.events():
             self._take(event, now, wall)
@@ -185,7 +154,7 @@ class Pump:
                 if self._state is LinkState.UP:
                     self._state = LinkState.CONNECTING
                     self._silent_due = now + SILENT_MS
-            case Received(Transaction() | Fee() | DeviceEvent() as message, digest):
+            case Received(m.Transaction() | m.Fee() | m.DeviceEvent() as message, digest):
                 if self._hello is not None:
                     said = TerminalSaid(
                         terminal=self._terminal, log_epoch=self._hello.log_epoch, sha256=digest, message=message
@@ -204,7 +173,7 @@ class Pump:
                 if kind is SecurityKind.WRONG_SECRET and self._state is not LinkState.UP:
                     self._raise(NoticeCode.WRONG_SECRET, wall)
 
-    def _begin(self, hello: TerminalHello, now: int, wall: int) -> None:
+    def _begin(self, hello: m.TerminalHello, now: int, wall: int) -> None:
         wrong = None
         if hello.terminal != self._terminal:
             wrong = NoticeCode.WRONG_TERMINAL
@@ -223,9 +192,9 @@ class Pump:
         for code in _OF_THE_LINE:
             self._clear(code)
         self._place(hello)
-        self._request(HeadGet(), now, self._take_remembered)
+        self._request(m.HeadGet(), now, self._take_remembered)
 
-    def _place(self, hello: TerminalHello) -> None:
+    def _place(self, hello: m.TerminalHello) -> None:
         """Where in the terminal's log the journal stands, and what that says of the log."""
         known = self._last_events.get((hello.terminal, hello.log_epoch))
         if known is None:
@@ -251,13 +220,13 @@ class Pump:
         self._epoch, self.durable = hello.log_epoch, known
         self._next = known + 1
 
-    def _take_remembered(self, reply: Reply | None, now: int, wall: int) -> None:
-        if isinstance(reply, HeadReply) and reply.checkpoint is not None:
-            self._actions.append(CompareHead(reply.checkpoint))
+    def _take_remembered(self, reply: m.Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, m.HeadReply) and reply.checkpoint is not None:
+            self._actions.append(a.CompareHead(reply.checkpoint))
         else:  # it remembers none, or cannot
             self._synchronise(now)
 
-    def _take_verdict(self, compared: HeadCompared, now: int, wall: int) -> None:
+    def _take_verdict(self, compared: a.HeadCompared, now: int, wall: int) -> None:
         if not compared.verdict.fits and compared.verdict.value != "foreign":
             self._put_size = _NEVER  # the terminal keeps its proof; nothing is put over it
             self._raise(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
@@ -269,10 +238,10 @@ class Pump:
 
     def _synchronise(self, now: int) -> None:
         self._syncing = True
-        self._request(Sync(start=self._next), now, self._take_sync)
+        self._request(m.Sync(start=self._next), now, self._take_sync)
 
-    def _take_sync(self, reply: Reply | None, now: int, wall: int) -> None:
-        if isinstance(reply, SyncReply) and reply.oldest_retained > self._next:
+    def _take_sync(self, reply: m.Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, m.SyncReply) and reply.oldest_retained > self._next:
             self._give_up(reply.oldest_retained - 1, "below the oldest retained")
         elif reply is None and self._talk.is_open:
             self._synchronise(now)
@@ -316,7 +285,7 @@ class Pump:
 
     # -- what the disk says --------------------------------------------------------------------------------------------
 
-    def _take_recorded(self, recorded: Recorded, now: int) -> None:
+    def _take_recorded(self, recorded: a.Recorded, now: int) -> None:
         self._size, self._note = recorded.size, recorded.note
         self._clear(NoticeCode.RECORDING_STOPPED)
         if recorded.last_event is None:
@@ -326,9 +295,9 @@ class Pump:
         self._last_events[key] = max(self._last_events.get(key, 0), number)
         if self._hello is not None and self._hello.log_epoch == epoch:
             self.durable = max(self.durable, number)
-            self._talk.send(EventAck(up_to=number), now)
+            self._talk.send(m.EventAck(up_to=number), now)
 
-    def _take_failure(self, failed: RecordFailed, now: int, wall: int) -> None:
+    def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
         """Nothing is acknowledged; the terminal keeps its copy and is asked for it again."""
         self._attempt += 1
         self._facts = [f for f in (*failed.facts, *self._facts) if not isinstance(f, _ASKED_AGAIN)]
@@ -356,7 +325,7 @@ class Pump:
             (not self._busy() and now >= self._heard_at + IDLE_MS) or now >= self._put_at + HEAD_EVERY_MS
         ):
             self._put_size, self._put_at = self._size, now
-            self._request(HeadPut(checkpoint=self._note), now, self._take_put)
+            self._request(m.HeadPut(checkpoint=self._note), now, self._take_put)
 
     def _head_is_due(self) -> bool:
         return self._syncing and self._size > self._put_size
@@ -364,15 +333,15 @@ class Pump:
     def _busy(self) -> bool:
         return bool(self._facts) or bool(self._waiting)
 
-    def _take_put(self, reply: Reply | None, now: int, wall: int) -> None:
-        if isinstance(reply, HeadReply) and not reply.accepted and reply.checkpoint is not None:
-            self._actions.append(CompareHead(reply.checkpoint))
-        elif isinstance(reply, Error):
+    def _take_put(self, reply: m.Reply | None, now: int, wall: int) -> None:
+        if isinstance(reply, m.HeadReply) and not reply.accepted and reply.checkpoint is not None:
+            self._actions.append(a.CompareHead(reply.checkpoint))
+        elif isinstance(reply, m.Error):
             self._put_size = _NEVER  # it cannot remember heads; not asked again in this session
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
-    def _request(self, message: Request, now: int, then: Callable[[Reply | None, int, int], None]) -> None:
+    def _request(self, message: m.Request, now: int, then: Callable[[m.Reply | None, int, int], None]) -> None:
         self._waiting[self._talk.request(message, now)] = then
 
     def _raise(self, code: NoticeCode, wall: int, **facts: str) -> None:
@@ -382,15 +351,15 @@ class Pump:
     def _clear(self, code: NoticeCode) -> None:
         self._notices.pop(code, None)
 
-    def _finish(self, now: int, wall: int) -> list[Action]:
+    def _finish(self, now: int, wall: int) -> list[a.Action]:
         for event in self._talk.events():  # a request that failed at once
             self._take(event, now, wall)
         if self._facts and self._record_due is None:
-            self._actions.append(Record(self._attempt, wall, tuple(self._facts)))
+            self._actions.append(a.Record(self._attempt, wall, tuple(self._facts)))
             self._facts = []
         if wire := self._talk.outgoing(now):
-            self._actions.append(Write(wire))
-        show = Show(self._state, tuple(self._notices.values()), self._hello)
+            self._actions.append(a.Write(wire))
+        show = a.Show(self._state, tuple(self._notices.values()), self._hello)
         if show != self._shown:
             self._shown = show
             self._actions.append(show)
@@ -412,5 +381,5 @@ _OF_THE_LINE = (
 )
 
 
-def _ignore(reply: Reply | None, now: int, wall: int) -> None:
+def _ignore(reply: m.Reply | None, now: int, wall: int) -> None:
     """The reply to a request of a session that is over."""

@@ -138,7 +138,9 @@ class Reading:
         )
         if not reference or len({row.reference for row in found}) != 1:
             raise NotFound(
-                _("No one transaction has a reference that begins with {reference}.").format(reference=reference),
+                _("Not exactly one transaction has a reference that begins with {reference}.").format(
+                    reference=reference
+                ),
                 _("Find its reference with: counterfoil transactions list"),
             )
         row = found[0]

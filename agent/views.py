@@ -110,7 +110,7 @@ class ProductLine:
 
 @dataclass(frozen=True, slots=True)
 class TransactionRow:
-    """One transaction as a list shows it. fee_minor: the sum of its fee lines, None until one came. seq: its journal entry."""
+    """One transaction as a list shows it. fee_minor: the sum of its fee lines, None before one came. seq: its entry."""
 
     seq: int
     reference: str
@@ -148,9 +148,9 @@ class TransactionDetail:
 class Today:
     """One day of trade.
 
-    events: the terminal's transaction and fee events. transactions: of every kind, approved or declined. sales: approved sales
-    less those that were voided; refunds: approved refunds; voids: approved voids, counted apart. fees: the sum of all fee lines
-    of the day, corrections included. net = sales − refunds − fees.
+    events: the terminal's transaction and fee events. transactions: of every kind, approved or declined. sales: approved
+    sales less those that were voided; refunds: approved refunds; voids: approved voids, counted apart. fees: the sum of
+    all fee lines of the day, corrections included. net = sales − refunds − fees.
     """
 
     date: str

@@ -118,12 +118,13 @@ class Conversation:
         self._take(now)
 
     def request(self, message: Request, now: int) -> int:
-        """Send a request; its id comes back, and later one `Replied` or `RequestFailed` with it."""
+        """Send a request; its id comes back, and later one `Replied` or `RequestFailed` with it. Raises OutOfBounds."""
         self._last_request = self._last_request % 0xFFFF_FFFF + 1
         number = self._last_request
+        raw = self.dialect.encode(replace(message, request_id=number))
         if self._link.is_open:
             self._pending[number] = _Pending(self.dialect.replies[type(message)], now + REPLY_MS)
-            self._link.send(self.dialect.encode(replace(message, request_id=number)), urgent=True)
+            self._link.send(raw, urgent=True)
         else:
             self._events.append(RequestFailed(number, FailReason.SESSION_LOST))
         return number

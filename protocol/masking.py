@@ -36,22 +36,28 @@ def mask_pan(pan: str) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Free text with every run of 13–19 digits that passes Luhn masked (spaces, dashes and full-width digits included)."""
+    """Free text in which no 13–19 digits in a row that pass Luhn show more than their first six and last four.
 
-    def masked(found: re.Match[str]) -> str:
-        run = found.group()
-        places = [i for i, c in enumerate(run) if c.isdigit()]
-        digits = "".join(str(unicodedata.digit(run[i])) for i in places)
-        hidden: set[int] = set()
-        start = 0
-        while start <= len(digits) - _PAN_DIGITS.start:
-            for length in reversed(_PAN_DIGITS):
-                if start + length <= len(digits) and luhn(digits[start : start + length]):
-                    hidden.update(places[start + 6 : start + length - 4])
-                    start += length
-                    break
-            else:
-                start += 1
-        return "".join("*" if i in hidden else c for i, c in enumerate(run))
+    Spaces, dashes and dots between digits do not hide a number, nor do full-width digits, nor other digits before or after:
+    every stretch of such a run is tried. Masking twice changes nothing.
+    """
+    return _GROUPED_DIGITS.sub(_mask_run, text) if len(text) >= _PAN_DIGITS.start else text
 
-    return _GROUPED_DIGITS.sub(masked, text) if len(text) >= _PAN_DIGITS.start else text
+
+def _mask_run(found: re.Match[str]) -> str:
+    run = found.group()
+    places = [i for i, c in enumerate(run) if c.isdigit()]
+    digits = [unicodedata.digit(run[i]) for i in places]
+    # Luhn of every stretch from running sums: doubled[p] has the digits at places of parity p doubled.
+    doubled: tuple[list[int], list[int]] = ([0], [0])
+    for i, digit in enumerate(digits):
+        twice = digit * 2 - 9 if digit > 4 else digit * 2
+        for parity in (0, 1):
+            doubled[parity].append(doubled[parity][-1] + (twice if i % 2 == parity else digit))
+    hidden: set[int] = set()
+    for end in range(_PAN_DIGITS.start, len(digits) + 1):
+        sums = doubled[end % 2]  # the digit before the last one is doubled
+        for start in range(max(0, end - _PAN_DIGITS[-1]), end - _PAN_DIGITS.start + 1):
+            if (sums[end] - sums[start]) % 10 == 0:
+                hidden.update(places[start + 6 : end - 4])
+    return "".join("*" if i in hidden else c for i, c in enumerate(run))

@@ -130,7 +130,7 @@ class Transaction:
 class Fee:
     """One fee line. Every transaction has its MDR line, a zero included, so that silence never stands for "no fee".
 
-    amount: what was charged; a correction is negative. transaction: its reference, or None for a fee of its own (SIM, service).
+    amount: what was charged; a correction is negative. transaction: its reference; None for a fee of its own (SIM, service).
     rule: the rule that the acquirer names.
     """
 
@@ -175,7 +175,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReply:
-    """What the terminal's log holds: numbers oldest_retained..last_written (last_written is oldest_retained − 1 when empty)."""
+    """What the terminal's log holds: numbers oldest_retained..last_written (the last is the oldest − 1 when empty)."""
 
     oldest_retained: int
     last_written: int

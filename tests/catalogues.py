@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 HOUSE = Path(__file__).parents[1]
@@ -86,6 +87,28 @@ def written(catalogue: Catalog) -> bytes:
     return f'{about}msgid ""\nmsgstr ""\n{header}\n'.encode() + file.getvalue()
 
 
+def faults(room: str) -> list[str]:
+    """What is wrong with a room's catalogue or its compiled file; empty if nothing is."""
+    catalogue, said = read(room), said_in(HOUSE / room)
+    told = texts(catalogue)
+    with po_path(room).with_suffix(".mo").open("rb") as file:
+        compiled = texts(read_mo(file))
+    return [
+        *(f"not in the catalogue: {text}" for text in said if text not in told),
+        *(f"nobody says it any more: {text}" for text in told if text not in said),
+        *(f"kept though obsolete: {text}" for text in catalogue.obsolete),
+        *(f"fuzzy: {message.id}" for message in catalogue if message.fuzzy and message.id),
+        *(f"no translation: {text}" for text, chinese in told.items() if not chinese.strip()),
+        *(f"other placeholders: {text}" for text, chinese in told.items() if _holes(text) != _holes(chinese)),
+        *(f"not compiled: {text}" for text, chinese in told.items() if compiled.get(text) != chinese),
+        *(f"compiled, and not in the catalogue: {text}" for text in compiled if text not in told),
+    ]
+
+
+def _holes(text: str) -> list[str]:
+    return sorted(re.findall(r"{\w*}", text))
+
+
 class _Plain(Catalog):
     """For `write_mo`: HEADER in the place of Babel's."""
 
@@ -106,7 +129,7 @@ def compiled(catalogue: Catalog) -> bytes:
 
 def main() -> int:
     """Says on stderr what lacks a translation; exit 1 then."""
-    lacking = []
+    lacking: list[str] = []
     for room in ROOMS:
         catalogue = renewed(room)
         po_path(room).parent.mkdir(parents=True, exist_ok=True)

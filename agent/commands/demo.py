@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date as Day
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,7 @@ class Play(msgspec.Struct, frozen=True):
 
     @property
     def dates(self) -> list[str]:
-        first = Day.fromisoformat(self.date)
+        first = datetime.fromisoformat(self.date).date()
         return [(first + timedelta(days=n)).isoformat() for n in range(self.days)]
 
 

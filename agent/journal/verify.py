@@ -292,7 +292,7 @@ class _Walk:
         elif self._astray:
             self.more += 1  # it follows from the head before it
         else:
-            what = _("The head of {size} entries was signed over others than stand here, from entry {seq} on.")
+            what = _("The head of {size} entries was signed over other entries than stand here, from entry {seq} on.")
             self._find("head", self._good_size, what.format(size=size, seq=self._good_size), since=self._good_at)
             self._astray = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gettext
 import os
 import re
 import subprocess
@@ -55,6 +54,7 @@ def test_every_command_works(readme: str, tmp_path: Path) -> None:
         for command in block.commands:
             done = subprocess.run(
                 ["/bin/sh", "-euc", command],
+                check=False,
                 cwd=tmp_path,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -64,16 +64,11 @@ def test_every_command_works(readme: str, tmp_path: Path) -> None:
             )
             assert done.returncode == 0, f"{command}\n{done.stderr}"
             ran += 1
-        if block.prints and speaks(readme):
+        if block.prints:
             assert_prints(block.prints, done.stdout)
     assert ran == 13
     for name in ("head.note", "entry.json", "entry.tlog-proof", "journal.vkey", "shop/settings.toml"):
         assert (tmp_path / name).stat().st_size > 0
-
-
-def speaks(readme: str) -> bool:
-    """The program prints this page's language; until its Chinese catalogue stands, only the figures can be compared (below)."""
-    return readme == READMES[0] or gettext.find("agent", str(HOUSE / "agent" / "locales"), ["zh_CN"]) is not None
 
 
 def assert_prints(promised: str, printed: str) -> None:
@@ -90,7 +85,9 @@ def test_unmarked_commands_are_make_targets(readme: str) -> None:
     commands = [command for block in blocks(readme) if not block.runs for command in block.commands]
     assert commands == ["make run", "make test"]
     for command in commands:
-        done = subprocess.run([*command.split(), "-n"], cwd=HOUSE, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            [*command.split(), "-n"], check=False, cwd=HOUSE, capture_output=True, text=True, timeout=30
+        )
         assert done.returncode == 0, done.stderr
         assert {"make run": "counterfoil demo", "make test": "-m pytest"}[command] in done.stdout
 

@@ -48,9 +48,14 @@ def test_almost_messages_are_judged_alike(raw: bytes) -> None:
     assert judged(hot_decode, raw) == judged(wire.reference_decode, raw)
 
 
-@given(st.one_of(st.binary(max_size=60), st.tuples(st.sampled_from(EVERY_LAYOUT), st.binary(max_size=60)).map(
-    lambda made: made[0].code.to_bytes(2) + made[1]
-)))
+@given(
+    st.one_of(
+        st.binary(max_size=60),
+        st.tuples(st.sampled_from(EVERY_LAYOUT), st.binary(max_size=60)).map(
+            lambda made: made[0].code.to_bytes(2) + made[1]
+        ),
+    )
+)
 def test_any_bytes_are_judged_alike(raw: bytes) -> None:
     assert judged(hot_decode, raw) == judged(wire.reference_decode, raw)
 

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from protocol.dialect import Delivered, LinkClosed, LinkOpened, Role
 from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
-from protocol.dialects.native.link import TABLE, LinkMove, LinkState
+from protocol.dialects.native.link_states import TABLE, LinkMove, LinkState
 from protocol.events import CloseReason, SecurityNotice
 from tests.protocol.pair import Pair, clean, links
 

@@ -107,9 +107,7 @@ class Pair:
             self.write()
             due = [line[0][0] for role, line in self._on_the_way.items() if line and role not in self.stalled]
             due += [
-                end.deadline
-                for role, end in self.ends.items()
-                if end.deadline is not None and role not in self.stalled
+                end.deadline for role, end in self.ends.items() if end.deadline is not None and role not in self.stalled
             ]
             if not due or min(due) > until:
                 self.now = until

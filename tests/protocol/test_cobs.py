@@ -15,9 +15,9 @@ EDGES = [0, 1, 253, 254, 255, 256, 507, 508, 509, 510, 762]
 
 def sparse(zeros: int) -> st.SearchStrategy[bytes]:
     """Long runs with few zeros: where COBS has its corners."""
-    return st.tuples(
-        st.sampled_from(EDGES), st.lists(st.integers(0, 800), max_size=zeros), st.integers(1, 255)
-    ).map(lambda made: bytes(0 if i in made[1] else made[2] for i in range(made[0])))
+    return st.tuples(st.sampled_from(EDGES), st.lists(st.integers(0, 800), max_size=zeros), st.integers(1, 255)).map(
+        lambda made: bytes(0 if i in made[1] else made[2] for i in range(made[0]))
+    )
 
 
 @pytest.mark.parametrize("length", EDGES)

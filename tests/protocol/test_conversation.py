@@ -191,9 +191,7 @@ def test_the_error_names_the_offending_tag(pair: Pair) -> None:
     sync = b"\x02\x02" + tlv(0x0003, bytes([number])) + tlv(0x8051, b"\0\0")  # a start that is not minimal
     pair.agent.send_encoded(sync, urgent=True)
     pair.run(50)
-    assert only(pair, AGENT, Replied).message == m.Error(
-        code=m.ErrorCode.NOT_UNDERSTOOD, tag=0x8051, request_id=number
-    )
+    assert only(pair, AGENT, Replied).message == m.Error(code=m.ErrorCode.NOT_UNDERSTOOD, tag=0x8051, request_id=number)
 
 
 def test_what_has_no_request_id_gets_no_answer(pair: Pair) -> None:

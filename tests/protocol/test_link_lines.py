@@ -106,15 +106,17 @@ def test_once_and_in_order_or_the_session_ends_and_says_so(fault: Fault, delay: 
     sent: dict[Role, dict[int, list[bytes]]] = {AGENT: {}, TERMINAL: {}}
     pair.open()
     for _ in range(MESSAGES):
-        for role in sent:
-            feed(pair, role, random, sent[role])
+        for role, said in sent.items():
+            feed(pair, role, random, said)
         pair.run(random.choice([0, 50, 700]))
     pair.run(20_000)
     pair.fault = clean
     pair.run(60_000)
     assert pair.agent.is_open and pair.terminal.is_open  # a healed line heals
     assert pair.agent.backlog == pair.terminal.backlog == 0
-    assert len(pair.of(AGENT, Delivered)) + len(pair.of(TERMINAL, Delivered)) >= 10  # bad as the line is, it is no desert
+    assert (
+        len(pair.of(AGENT, Delivered)) + len(pair.of(TERMINAL, Delivered)) >= 10
+    )  # bad as the line is, it is no desert
     for sender, receiver in ((AGENT, TERMINAL), (TERMINAL, AGENT)):
         got = by_session(pair.told[receiver])
         ended = {event.session for event in pair.told[sender] if isinstance(event, LinkClosed)}

@@ -220,7 +220,9 @@ def test_no_session_hastens_a_hello_where_something_stays_unanswered() -> None:
     assert abs(spoken[0][0] - t_ack(len(first), 115_200)) <= 2
     assert peer.agent.is_open  # until the new one stands
     peer.says(FrameType.PONG, START + 850)  # and if the old one lives after all, nobody says HELLO again
-    assert [f.type for _, w in due_times(peer.agent, START + 4_000, START + 850) for f in frames_of(w)] == [FrameType.DATA] * 2
+    assert [f.type for _, w in due_times(peer.agent, START + 4_000, START + 850) for f in frames_of(w)] == [
+        FrameType.DATA
+    ] * 2
 
 
 def test_no_session_of_another_session_hastens_nothing() -> None:
@@ -320,5 +322,3 @@ def test_the_owner_of_a_conversation_never_sees_a_deadline_in_the_past() -> None
             end.tick(now)
             assert end.deadline is None or end.deadline > now
             end.outgoing(now)
-
-

@@ -46,7 +46,9 @@ def page_open(key: bytes, wire: bytes) -> bytes:
 
 def test_rfc_5869_vector_for_the_second_implementation() -> None:
     """RFC 5869 A.1, its first 32 bytes: the yardstick itself is true."""
-    okm = hkdf_sha256(bytes.fromhex("0b" * 22), bytes.fromhex("000102030405060708090a0b0c"), bytes.fromhex("f0f1f2f3f4f5f6f7f8f9"))
+    okm = hkdf_sha256(
+        bytes.fromhex("0b" * 22), bytes.fromhex("000102030405060708090a0b0c"), bytes.fromhex("f0f1f2f3f4f5f6f7f8f9")
+    )
     assert okm.hex() == "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"
 
 
@@ -118,7 +120,8 @@ def test_no_key_and_nonce_ever_come_twice_over_ten_thousand_restarts(monkeypatch
     random = Random(11)
     for restart in range(10_000):
         agent, terminal = (
-            NativeLink(LinkSettings(role, SECRET, random.randbytes, 115_200, lambda: b"hello")) for role in (AGENT, TERMINAL)
+            NativeLink(LinkSettings(role, SECRET, random.randbytes, 115_200, lambda: b"hello"))
+            for role in (AGENT, TERMINAL)
         )
         agent.open(0)
         terminal.open(0)
@@ -360,7 +363,7 @@ def test_the_session_ends_with_the_port_and_with_goodbye() -> None:
     pair = links().join()
     pair.agent.leave(pair.now)
     pair.run(50)
-    assert [event for event in pair.told[TERMINAL]][0].reason is CloseReason.PEER_LEFT
+    assert pair.told[TERMINAL][0].reason is CloseReason.PEER_LEFT
     assert not pair.terminal.is_open and not pair.agent.is_open
     pair = links().join()
     pair.agent.close()

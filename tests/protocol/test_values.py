@@ -16,7 +16,16 @@ LARGEST = 2**53 - 1
 
 @pytest.mark.parametrize(
     ("number", "raw"),
-    [(0, "00"), (1, "01"), (127, "7f"), (128, "80"), (255, "ff"), (256, "0100"), (65536, "010000"), (LARGEST, "1f" + "ff" * 6)],
+    [
+        (0, "00"),
+        (1, "01"),
+        (127, "7f"),
+        (128, "80"),
+        (255, "ff"),
+        (256, "0100"),
+        (65536, "010000"),
+        (LARGEST, "1f" + "ff" * 6),
+    ],
 )
 def test_unsigned_is_minimal_big_endian(number: int, raw: str) -> None:
     assert v.UNSIGNED.pack(number).hex() == raw
@@ -146,7 +155,8 @@ def test_text_cannot_carry(wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"a" * 17, b"\xff", b"\xe5\xba", b"a\0", b"a\n", b"\x1b[31m", b"\x7f", b"\xc2\x85", b"\xed\xa0\x80", b"\xc0\x80"]
+    "raw",
+    [b"a" * 17, b"\xff", b"\xe5\xba", b"a\0", b"a\n", b"\x1b[31m", b"\x7f", b"\xc2\x85", b"\xed\xa0\x80", b"\xc0\x80"],
 )
 def test_text_refuses(raw: bytes) -> None:
     with pytest.raises(NotUnderstood):

@@ -55,7 +55,22 @@ def by_hand(line: bytes) -> dict[str, Any]:
     assert line[0] == line[-1] == 0
     plain = oracle.decode(line[1:-1])
     assert crc32(plain[:-4]) == int.from_bytes(plain[-4:], "big")
-    names = "HELLO HELLO_REPLY PAIR_1 PAIR_2 PAIR_3 PAIR_4 PAIR_5 PAIR_6 DATA ACK PING PONG BYE NO_SESSION".split()
+    names = [
+        "HELLO",
+        "HELLO_REPLY",
+        "PAIR_1",
+        "PAIR_2",
+        "PAIR_3",
+        "PAIR_4",
+        "PAIR_5",
+        "PAIR_6",
+        "DATA",
+        "ACK",
+        "PING",
+        "PONG",
+        "BYE",
+        "NO_SESSION",
+    ]
     assert plain[0] >> 6 == 1
     assert int.from_bytes(plain[10:12], "big") == len(plain) - 24
     return {

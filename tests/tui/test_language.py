@@ -2,60 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from pathlib import Path
-
 import pytest
-from babel.messages.mofile import read_mo
-from babel.messages.pofile import read_po
 
-import tui
 from agent.views import choose_language
+from tests.catalogues import faults
 from tui.console import choose_console
 from tui.figures import amount
 
-ROOM = Path(tui.__file__).parent
-CATALOGUE = ROOM / "locales" / "zh_CN" / "LC_MESSAGES" / "tui.po"
 
-
-def said_in_source() -> set[str]:
-    """The constant first arguments of `_` and `N_` in every module, also inside f-strings; nothing else may be passed but a
-    table's own field."""
-    found = set()
-    for path in ROOM.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "N_"}:
-                (argument,) = node.args
-                if isinstance(argument, ast.Constant):
-                    found.add(argument.value)
-                else:
-                    assert path.name == "commands.py", f"{path}:{node.lineno}: only a literal can be translated"
-    return found
-
-
-def catalogue() -> dict[str, str]:
-    with CATALOGUE.open("rb") as file:
-        read = read_po(file, locale="zh_CN", abort_invalid=True)
-    assert not [message.id for message in read if message.fuzzy and message.id]
-    return {str(message.id): str(message.string) for message in read if message.id}
-
-
-def test_every_text_is_translated_and_no_translation_is_left_over() -> None:
-    told = catalogue()
-    assert set(told) == said_in_source()
-    assert [text for text, chinese in told.items() if not chinese.strip()] == []
-
-
-def test_placeholders_are_the_same_in_both_languages() -> None:
-    for english, chinese in catalogue().items():
-        assert set(re.findall(r"{\w*}", english)) == set(re.findall(r"{\w*}", chinese)), english
-
-
-def test_the_compiled_catalogue_is_up_to_date() -> None:
-    with CATALOGUE.with_suffix(".mo").open("rb") as file:
-        compiled = {str(message.id): str(message.string) for message in read_mo(file) if message.id}
-    assert compiled == catalogue()
+def test_the_catalogue_is_whole_and_compiled() -> None:
+    assert faults("tui") == []
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,8 @@ def _encoded(message: Any) -> bytes:
 
 def messages() -> dict[str, Any]:
     said = [
-        {"name": name, "hex": _encoded(message).hex(), "message": readable(message)} for name, message in MESSAGES.items()
+        {"name": name, "hex": _encoded(message).hex(), "message": readable(message)}
+        for name, message in MESSAGES.items()
     ]
     skipped = bytes.fromhex("0201" "7abc0003616263" "8050000105")  # fmt: skip
     said.append({"name": "an unknown tag is skipped", "hex": skipped.hex(), "message": readable(codec.decode(skipped))})
@@ -141,7 +142,14 @@ def frames() -> dict[str, Any]:
         "HELLO": Frame(FrameType.HELLO, to_terminal, 0, 0, body=AGENT_RANDOM + SESSION.to_bytes(2)),
         "NO_SESSION": Frame(FrameType.NO_SESSION, to_agent, 0xFFFF, 0),
         "DATA, the largest": Frame(
-            FrameType.DATA, to_terminal, 0xFFFF, 0xFFFF_FFFF, 0xFFFF, True, bytes(b or 255 for b in range(256)), b"\xff" * 8
+            FrameType.DATA,
+            to_terminal,
+            0xFFFF,
+            0xFFFF_FFFF,
+            0xFFFF,
+            True,
+            bytes(b or 255 for b in range(256)),
+            b"\xff" * 8,
         ),
         "DATA, zeros alone": Frame(FrameType.DATA, to_agent, 1, 1, body=bytes(256)),
     }
@@ -171,7 +179,9 @@ def session() -> dict[str, Any]:
         LinkSettings(Role.AGENT, SECRET, _Fixed((SESSION - 1).to_bytes(2), AGENT_RANDOM), 115_200, bytes)
     )
     terminal = NativeLink(
-        LinkSettings(Role.TERMINAL, SECRET, _Fixed(b"\0\0", TERMINAL_RANDOM), 115_200, lambda: codec.encode_hello(hello))
+        LinkSettings(
+            Role.TERMINAL, SECRET, _Fixed(b"\0\0", TERMINAL_RANDOM), 115_200, lambda: codec.encode_hello(hello)
+        )
     )
     agent.open(0)
     terminal.open(0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from struct import Struct, error
 from typing import Any
 
+from protocol.dialects.native import values
+from protocol.dialects.native.fragments import MAX_MESSAGE
 from protocol.dialects.native.wire import BY_MESSAGE, BY_TYPE, CRITICAL, EVENT_NUMBER, HELLO_FIELDS, REQUEST_ID, Layout
 from protocol.errors import MessageError, NotUnderstood, OutOfBounds
 from protocol.messages import Message, TerminalHello
-
-MAX_MESSAGE = 16 * 1024
 
 _TYPE = Struct(">H")
 _TLV = Struct(">HH")
@@ -58,17 +58,26 @@ def too_long(start: bytes) -> NotUnderstood:
 def _not_understood(raw: bytes, reason: str, tag: int = 0) -> NotUnderstood:
     kind = int.from_bytes(raw[:2])
     return NotUnderstood(
-        reason, tag=tag, message_type=kind, number=_peek(raw, EVENT_NUMBER), request_id=_peek(raw, REQUEST_ID)
+        reason,
+        tag=tag,
+        message_type=kind,
+        number=_peek(raw, EVENT_NUMBER, values.EVENT_NUMBER),
+        request_id=_peek(raw, REQUEST_ID, values.REQUEST_ID) or None,  # 0 is "not yet sent"
     )
 
 
-def _peek(raw: bytes, wanted: int) -> int | None:
+def _peek(raw: bytes, wanted: int, value: values.Value) -> int | None:
+    """The first value under that tag, if it is whole and one."""
     at = 2
     while at + 4 <= len(raw):
         tag, length = _TLV.unpack_from(raw, at)
         at += 4 + length
-        if tag == wanted and at <= len(raw) and 1 <= length <= 7:
-            return int.from_bytes(raw[at - length : at])
+        if tag == wanted and at <= len(raw):
+            try:
+                found: int = value.unpack(raw[at - length : at])
+            except NotUnderstood:
+                return None
+            return found
     return None
 
 

@@ -1,21 +1,21 @@
 """The link of the native dialect: one class for both ends. Bytes and time in, whole messages out; no clock, no port.
 
-The states and what moves between them are `TABLE`. Every timer and limit is a named constant under the sentence of
-docs/protocol.md §2 that it carries out.
+The states and what moves between them are `link_states.TABLE`. Every timer and limit is a named constant under the sentence
+of docs/protocol.md §2 that it carries out.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import StrEnum
 from hashlib import sha256
 
-from protocol.dialect import Delivered, LinkClosed, LinkCounters, LinkEvent, LinkOpened, LinkSettings, Role
-from protocol.dialects.native.framing import MAX_BODY, Direction, Frame, FrameDecoder, FrameType, encode
+from protocol.dialect import LinkClosed, LinkCounters, LinkEvent, LinkOpened, LinkSettings, Role
+from protocol.dialects.native.fragments import Reassembler, fragments
+from protocol.dialects.native.framing import Direction, Frame, FrameDecoder, FrameType, encode
+from protocol.dialects.native.link_states import TABLE, LinkMove, LinkState
 from protocol.dialects.native.session import RANDOM_SIZE, SessionKeys
 from protocol.events import CloseReason, LineSuspected, SecurityKind, SecurityNotice
-from protocol.transitions import Table
 
 # "T_ack = 1.25·(t_frame + t_ack) + 300 ms, ×2, 5 tries"
 ACK_MARGIN_MS = 300
@@ -29,46 +29,12 @@ UNANSWERED_PINGS = 3
 HELLO_EVERY_MS = 1_000
 # "NO_SESSION (at most 1/s)"
 NO_SESSION_EVERY_MS = 1_000
-# "a message is at most 16 KiB"
-MAX_MESSAGE = 16 * 1024
 # "A counter near its end makes a new session."
 LAST_COUNTER = 0xFFFF_F000
 # "after N damaged frames and no good one, an event «line settings?»"
 SUSPICIOUS_DAMAGE = 16
 
 _LATER = 1 << 62
-
-
-class LinkState(StrEnum):
-    DOWN = "down"
-    """The port is not open."""
-    SEEKING = "seeking"
-    """The agent says HELLO every second; the terminal listens for one."""
-    OPEN = "open"
-
-
-class LinkMove(StrEnum):
-    PORT_OPENED = "port_opened"
-    PORT_CLOSED = "port_closed"
-    KEYS_PROVED = "keys_proved"
-    """Agent: the HELLO_REPLY opens under the secret. Terminal: the first valid frame under the new keys."""
-    SESSION_ENDED = "session_ended"
-    """BYE, silence, or a counter near its end."""
-
-
-TABLE: Table[LinkState, LinkMove] = Table(
-    "native link",
-    LinkState.DOWN,
-    {
-        (LinkState.DOWN, LinkMove.PORT_OPENED): LinkState.SEEKING,
-        (LinkState.DOWN, LinkMove.PORT_CLOSED): LinkState.DOWN,
-        (LinkState.SEEKING, LinkMove.KEYS_PROVED): LinkState.OPEN,
-        (LinkState.SEEKING, LinkMove.PORT_CLOSED): LinkState.DOWN,
-        (LinkState.OPEN, LinkMove.KEYS_PROVED): LinkState.OPEN,
-        (LinkState.OPEN, LinkMove.SESSION_ENDED): LinkState.SEEKING,
-        (LinkState.OPEN, LinkMove.PORT_CLOSED): LinkState.DOWN,
-    },
-)
 
 
 @dataclass(slots=True)
@@ -108,9 +74,7 @@ class _Session:
     pinged_at: int = 0
     outstanding: _Outstanding | None = None
     fragments: deque[tuple[bytes, bool]] = field(default_factory=deque)
-    parts: list[bytes] = field(default_factory=list)
-    parts_size: int = 0
-    oversize: bool = False
+    reassembler: Reassembler = field(default_factory=Reassembler)
 
 
 class NativeLink:
@@ -195,7 +159,7 @@ class NativeLink:
             outstanding = session.outstanding
             if outstanding is not None and outstanding.due <= now:
                 self._send_again(session, outstanding, now)
-            elif self._keepalive_due(session) <= now:
+            if self._session is session and self._keepalive_due(session) <= now:
                 if session.pings >= UNANSWERED_PINGS:
                     self._end_session(CloseReason.PEER_SILENT, LinkMove.SESSION_ENDED)
                     self._seek(now)
@@ -350,7 +314,8 @@ class NativeLink:
         if data:
             session.last_data = frame.counter
             session.owes_ack = True
-            self._reassemble(session, body, frame.more)
+            if (whole := session.reassembler.take(body, frame.more)) is not None:
+                self._told.append(whole)
             return
         session.last_control = frame.counter
         if frame.type is FrameType.PING:
@@ -360,22 +325,6 @@ class NativeLink:
             self._seek(now)
             if self._agent:
                 self._hello_due = now + HELLO_EVERY_MS
-
-    def _reassemble(self, session: _Session, body: bytes, more: bool) -> None:
-        session.parts_size += len(body)
-        if session.parts_size > MAX_MESSAGE and not session.oversize:
-            session.oversize = True
-            digest = sha256(b"".join([*session.parts, body])).digest()
-            self._told.append(Delivered(session.parts[0], digest, oversize=True))
-            session.parts.clear()
-        if not session.oversize:
-            session.parts.append(body)
-        if not more:
-            if not session.oversize:
-                message = b"".join(session.parts) if len(session.parts) > 1 else body
-                self._told.append(Delivered(message, sha256(message).digest()))
-            session.parts.clear()
-            session.parts_size, session.oversize = 0, False
 
     # -- sessions ------------------------------------------------------------------------------------------------------
 
@@ -427,9 +376,7 @@ class NativeLink:
             queue = self._urgent or self._events
             if not queue:
                 return
-            message = queue.popleft()
-            for start in range(0, len(message), MAX_BODY):
-                session.fragments.append((message[start : start + MAX_BODY], start + MAX_BODY < len(message)))
+            session.fragments.extend(fragments(queue.popleft()))
         body, more = session.fragments.popleft()
         counter, wire = self._seal(session, FrameType.DATA, body, more)
         line_ms = (len(wire) + ACK_FRAME_BYTES) * BITS_PER_BYTE * 1000 // self._settings.line_rate

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,6 +63,28 @@ def _unpack_unsigned(raw: bytes) -> int:
 UNSIGNED = Value("unsigned", _pack_unsigned, _unpack_unsigned)
 
 
+def between(lowest: int, highest: int, name: str) -> Value:
+    """An unsigned integer of those bounds, both included."""
+
+    def pack(number: int) -> bytes:
+        raw = _pack_unsigned(number)
+        if not lowest <= number <= highest:
+            raise OutOfBounds(f"not {lowest} to {highest}: {number}")
+        return raw
+
+    def unpack(raw: bytes) -> int:
+        number = _unpack_unsigned(raw)
+        if not lowest <= number <= highest:
+            raise NotUnderstood(f"not {lowest} to {highest}: {number}")
+        return number
+
+    return Value(name, pack, unpack)
+
+
+EVENT_NUMBER = between(1, LARGEST_MINOR, "counting")
+REQUEST_ID = between(0, 0xFFFF_FFFF, "short unsigned")
+
+
 def _pack_flag(flag: bool) -> bytes:
     return b"\1" if flag else b"\0"
 
@@ -111,14 +134,13 @@ def _unpack_signed_amount(raw: bytes) -> Money:
 SIGNED_AMOUNT = Value("signed amount", _pack_signed_amount, _unpack_signed_amount)
 
 
+_REFERENCE = re.compile("[0-9a-f]{32}")
+
+
 def _pack_reference(reference: str) -> bytes:
-    try:
-        raw = bytes.fromhex(reference)
-    except ValueError:
-        raw = b""
-    if len(raw) != 16:
-        raise OutOfBounds("a reference is 32 hexadecimal digits")
-    return raw
+    if not _REFERENCE.fullmatch(reference):
+        raise OutOfBounds("a reference is 32 lower-case hexadecimal digits")
+    return bytes.fromhex(reference)
 
 
 def _unpack_reference(raw: bytes) -> str:
@@ -145,7 +167,7 @@ def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = 
     """UTF-8 of at most `longest` bytes, NFC, no control characters (but LF where `lines`), card numbers masked."""
 
     def pack(value: str) -> bytes:
-        raw = mask(unicodedata.normalize("NFC", value)).encode()
+        raw = mask(unicodedata.normalize("NFC", value)).encode(errors="replace")  # a lone surrogate is not printable
         if len(raw) > longest or not _printable(value):
             raise OutOfBounds(f"text of more than {longest} bytes, or with control characters")
         return raw
@@ -155,13 +177,12 @@ def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = 
             value = raw.decode()
         except UnicodeDecodeError:
             raise NotUnderstood("not UTF-8") from None
+        if not value.isascii():
+            value = unicodedata.normalize("NFC", value)
+            raw = value.encode()
         if len(raw) > longest or not _printable(value):
             raise NotUnderstood(f"text of more than {longest} bytes, or with control characters")
-        return (
-            value
-            if value.isascii() and len(value) < 13 and mask is mask_text
-            else mask(unicodedata.normalize("NFC", value))
-        )
+        return mask(value)
 
     def _printable(value: str) -> bool:
         return value.isprintable() or all(

@@ -45,8 +45,8 @@ def _optional(tag: int, name: str, value: v.Value) -> Field:
     return Field(tag, name, value, required=False)
 
 
-_EVENT = (Field(EVENT_NUMBER, "number", v.UNSIGNED), Field(EVENT_AT, "at", v.UNSIGNED))
-_REQUEST = (Field(REQUEST_ID, "request_id", v.UNSIGNED),)
+_EVENT = (Field(EVENT_NUMBER, "number", v.EVENT_NUMBER), Field(EVENT_AT, "at", v.UNSIGNED))
+_REQUEST = (Field(REQUEST_ID, "request_id", v.REQUEST_ID),)
 _KIND = v.choice(m.TransactionKind, *m.TransactionKind)
 _OUTCOME = v.choice(m.Outcome, *m.Outcome)
 _PRODUCT = v.choice(m.Product, *m.Product)
