@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.language import _
-from agent.views import Notice, NoticeCode
+from agent.views import LinkState, Notice, NoticeCode
 
 
 def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table of words, with their placeholders
@@ -41,11 +41,8 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
             )
         case NoticeCode.HEAD_MISMATCH:
             return (
-                _(
-                    "The journal is not the one that was signed before: {verdict} against the head kept in {source}."
-                ).format(
-                    verdict=_VERDICTS[facts["verdict"]]() if facts.get("verdict") in _VERDICTS else "?",
-                    source=facts.get("source", "?"),
+                _("The journal is not the one that was signed before: {verdict} (head kept: {source}).").format(
+                    verdict=verdict_words(facts.get("verdict", "")), source=source_words(facts.get("source", ""))
                 ),
                 _("Keep both, and look where with: counterfoil journal verify"),
             )
@@ -78,8 +75,8 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
             )
         case NoticeCode.DEVICE_FAULT:
             return (
-                _("The terminal reports: {kind} {code}.").format(
-                    kind=facts.get("kind", "?"), code=facts.get("code", "")
+                _("The terminal reports: {kind} {code}").format(
+                    kind=_device_words(facts.get("kind", "")), code=facts.get("code", "")
                 ),
                 _("Note the time; the event is in the journal."),
             )
@@ -87,8 +84,43 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
             return facts.get("what", ""), facts.get("todo", "")
 
 
-_VERDICTS = {
-    "cut": lambda: _("entries are missing at its end"),
-    "forked": lambda: _("its history was written anew"),
-    "bad_signature": lambda: _("another key signed it"),
-}
+def verdict_words(verdict: str) -> str:
+    """What a journal is against a remembered head (`agent.journal.heads.Verdict`)."""
+    return {
+        "cut": _("entries are missing at its end"),
+        "forked": _("its history was written anew"),
+        "bad_signature": _("another key signed it"),
+        "foreign": _("it is the head of another journal"),
+    }.get(verdict, verdict)
+
+
+def source_words(source: str) -> str:
+    """Where a head was remembered."""
+    return {"local": _("in the home"), "terminal": _("in the terminal")}.get(source, source)
+
+
+def state_words(state: LinkState) -> str:
+    """The line's state."""
+    return {
+        LinkState.UP: _("connected"),
+        LinkState.CONNECTING: _("nobody answers"),
+        LinkState.PORT_LOST: _("the line is lost"),
+        LinkState.REFUSED: _("the terminal is refused"),
+        LinkState.OFF: _("no agent runs"),
+    }[state]
+
+
+def nature_words(*, simulated: bool) -> str:
+    """Whether a home is real or one of practice."""
+    return _("simulated") if simulated else _("real")
+
+
+def _device_words(kind: str) -> str:
+    return {
+        "reboot": _("restarted"),
+        "fault": _("fault"),
+        "tamper": _("opened or tampered with"),
+        "firmware_changed": _("another firmware"),
+        "serial_changed": _("another serial number"),
+        "merchant_changed": _("another merchant number"),
+    }.get(kind, kind)

@@ -22,6 +22,7 @@ from agent.journal.keys import PassphraseSources, Signer
 from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
 from agent.journal.store import Journal
 from agent.language import _
+from agent.notices import nature_words, source_words, state_words, verdict_words
 from agent.runner import Runner, read_secret
 from agent.settings import Settings, write_settings
 from agent.views import LinkState
@@ -121,7 +122,7 @@ def open_journal(
             raise HomeError(
                 _("The settings of {home} do not fit its journal.").format(home=home.path),
                 _("Put back the settings: terminal {terminal}, {nature}.").format(
-                    terminal=opened["terminal"], nature=opened["nature"]
+                    terminal=opened["terminal"], nature=nature_words(simulated=opened["nature"] == "simulated")
                 ),
             )
         _require_remembered(home, journal, signer, simulated=settings.simulated, accept_loss=accept_loss)
@@ -143,7 +144,9 @@ def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulat
             raise JournalDamaged(
                 _(
                     "The journal ends at entry {size} and is not the one whose head was remembered ({source}: {verdict})."
-                ).format(size=journal.size - 1, source=found.source, verdict=found.verdict.value),
+                ).format(
+                    size=journal.size - 1, source=source_words(found.source), verdict=verdict_words(found.verdict.value)
+                ),
                 _("Put the right journal.db back, with its -wal; or go on, the finding signed, with --accept-loss"),
             )
         heads.set_aside(home.path, found.note)
@@ -184,7 +187,7 @@ def await_session(desk: Desk) -> None:
         if left <= 0 or status.link.state is LinkState.REFUSED:
             raise LinkError(
                 _("No session with the terminal on {port} ({state}).").format(
-                    port=status.link.port, state=status.link.state.value
+                    port=status.link.port, state=state_words(status.link.state)
                 ),
                 _("See that it is on, that its cable is in, and that both ends hold the same secret."),
             )

@@ -77,7 +77,7 @@ def _day(day: Today) -> list[str]:
 
 
 def _columns(label: str, count: str, *values: str) -> str:
-    text = "  " + _padded(label, 16) + count.rjust(6)
+    text = "  " + padded(label, 16) + count.rjust(6)
     return (text + "".join(_right(value, 15 if i == 0 else 9) for i, value in enumerate(values))).rstrip()
 
 
@@ -87,7 +87,8 @@ def _cells(text: str) -> int:
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _padded(text: str, cells: int) -> str:
+def padded(text: str, cells: int) -> str:
+    """Filled up to so many cells of a terminal: a Chinese character takes two."""
     return text + " " * max(0, cells - _cells(text))
 
 

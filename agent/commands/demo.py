@@ -294,7 +294,7 @@ def compare(report: tuple[Today, ...], truth: list[dict[str, Any]]) -> list[str]
     for day in report:
         its = closed.get(day.date)
         if its is None:
-            differences.append(f"{day.date}: not in the ledger")
+            differences.append(_("{date}: not in the ledger").format(date=day.date))
             continue
         for name in _COMPARED:
             if getattr(day, name) != its[name]:

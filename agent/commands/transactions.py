@@ -9,7 +9,7 @@ import click
 from agent.commands.options import as_json, home_of, iso, say_json, say_nature
 from agent.language import _
 from agent.opening import open_desk
-from agent.report import product_name, yuan
+from agent.report import padded, product_name, yuan
 from agent.views import TransactionRow
 
 
@@ -102,11 +102,11 @@ def _line(row: TransactionRow) -> str:
         (
             iso(row.at),
             row.reference[:13],
-            _kind(row),
+            padded(_kind(row), 8),
             yuan(row.amount_minor, row.currency).rjust(12),
             fee.rjust(9),
             row.trace,
-            product_name(row.product),
+            padded(product_name(row.product), 12),
             row.masked_pan or "",
         )
     ).rstrip()
