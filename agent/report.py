@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from agent.language import _
 from agent.views import Head, Today
 
@@ -14,6 +17,11 @@ def yuan(minor: int, currency: int = 156) -> str:
     sign = _SIGNS.get(currency, f"[{currency}] ")
     whole, rest = divmod(abs(minor), 100)
     return f"{'-' if minor < 0 else ''}{sign}{whole:,}.{rest:02d}"
+
+
+def local_time(at: int, zone: str) -> str:
+    """`2026-03-02 20:54:26` in the merchant's time zone; at: ms UTC."""
+    return datetime.fromtimestamp(at // 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def rate(fees_minor: int, sales_minor: int) -> str:

@@ -9,7 +9,7 @@ import click
 from agent.commands.options import as_json, home_of, iso, say_json, say_nature
 from agent.language import _
 from agent.opening import open_desk
-from agent.report import padded, product_name, yuan
+from agent.report import local_time, padded, product_name, yuan
 from agent.views import TransactionRow
 
 
@@ -40,8 +40,9 @@ def list_(ctx: click.Context, *, date: str | None, search: str | None, limit: in
         say_json({"simulated": simulated, "total": page.total, "transactions": rows})
         return
     say_nature(simulated)
+    zone = home_of(ctx).settings().time_zone
     for row in page.rows:
-        click.echo(_line(row))
+        click.echo(_line(row, zone))
     click.echo(_("{shown} of {total} transactions").format(shown=len(page.rows), total=page.total), err=True)
 
 
@@ -63,7 +64,7 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
         say_json({"simulated": simulated, **row_document(detail.row), "entries": detail.entries})
         return
     say_nature(simulated)
-    click.echo(_line(detail.row))
+    click.echo(_line(detail.row, home_of(ctx).settings().time_zone))
     for entry in detail.entries:
         body: Any = {**_object(entry["body"]), **_object(entry["private"])}
         click.echo(_("Entry {seq}: {kind}").format(seq=entry["seq"], kind=entry["kind"]))
@@ -96,11 +97,11 @@ def _object(value: object) -> dict[str, object]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _line(row: TransactionRow) -> str:
+def _line(row: TransactionRow, zone: str) -> str:
     fee = "" if row.fee_minor is None else yuan(row.fee_minor, row.currency)
     return "  ".join(
         (
-            iso(row.at),
+            local_time(row.at, zone),
             row.reference[:13],
             padded(_kind(row), 8),
             yuan(row.amount_minor, row.currency).rjust(12),

@@ -370,3 +370,22 @@ def test_the_session_ends_with_the_port_and_with_goodbye() -> None:
     (closed,) = pair.agent.take()
     assert isinstance(closed, LinkClosed) and closed.reason is CloseReason.PORT_CLOSED
     assert pair.agent.deadline is None
+
+
+@pytest.mark.xfail(strict=True, reason="NativeLink.leave keeps the handshake that a NO_SESSION hastened")
+def test_who_said_goodbye_opens_no_session_by_a_late_reply() -> None:
+    pair = links().join()
+    pair.agent.send(b"ask", urgent=True)
+    pair.agent.outgoing(pair.now)
+    session = pair.agent._session.keys.session
+    lost = Frame(FrameType.NO_SESSION, Direction.TO_AGENT, session, 0)
+    pair.agent.receive(encode(lost), pair.now)
+    now = pair.agent.deadline
+    pair.agent.tick(now)
+    wire = pair.agent.outgoing(now)
+    assert [frame.type for frame in frames_of(wire)] == [FrameType.DATA, FrameType.HELLO]
+    pair.agent.leave(now)
+    pair.agent.outgoing(now)
+    pair.terminal.receive(wire, now)
+    pair.agent.receive(pair.terminal.outgoing(now), now)
+    assert not pair.agent.is_open
