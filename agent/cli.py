@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,4 +178,7 @@ def counterfoil(ctx: click.Context, *, home: Path | None, lang: str, debug: bool
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Exits: 0 done or yes, 1 the answer is no, 2 wrong usage, 3 cannot."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a sign that the terminal's encoding lacks must not end a command
+            stream.reconfigure(errors="replace")
     counterfoil.main(args=arguments, prog_name="counterfoil")

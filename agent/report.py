@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
+from agent.figures import amount, printable_yuan_sign, rate
 from agent.language import _
 from agent.views import Head, Today
-
-_SIGNS = {156: "¥"}
-WIDTH = 46
-
-
-def yuan(minor: int, currency: int = 156) -> str:
-    """`¥1,234.56`; a currency without a sign of ours is named by its ISO 4217 number."""
-    sign = _SIGNS.get(currency, f"[{currency}] ")
-    whole, rest = divmod(abs(minor), 100)
-    return f"{'-' if minor < 0 else ''}{sign}{whole:,}.{rest:02d}"
-
-
-def local_time(at: int, zone: str) -> str:
-    """`2026-03-02 20:54:26` in the merchant's time zone; at: ms UTC."""
-    return datetime.fromtimestamp(at // 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def rate(fees_minor: int, sales_minor: int) -> str:
-    """The effective rate with three decimals, rounded half up: `0.600%`."""
-    if sales_minor <= 0:
-        return "-"
-    thousandths = (fees_minor * 100_000 * 2 + sales_minor) // (2 * sales_minor)
-    return f"{thousandths // 1000}.{thousandths % 1000:03d}%"
-
-
-def product_name(product: str) -> str:
-    """The product in the language in force."""
-    names = {
-        "credit": _("Credit card"),
-        "debit": _("Debit card"),
-        "qr_wallet": _("QR wallet"),
-        "qr_credit": _("QR credit"),
-        "qr_unionpay": _("UnionPay QR"),
-        "foreign_card": _("Foreign card"),
-        "prepaid": _("Prepaid card"),
-    }
-    return names.get(product, product)
+from agent.wording import product_name
 
 
 def day_report(days: tuple[Today, ...], head: Head, terminal: str) -> str:
@@ -63,8 +25,10 @@ def day_report(days: tuple[Today, ...], head: Head, terminal: str) -> str:
 
 
 def _day(day: Today) -> list[str]:
+    sign = printable_yuan_sign()
+
     def row(label: str, count: int | None, minor: int) -> str:
-        return _columns(label, "" if count is None else str(count), yuan(minor, day.currency))
+        return _columns(label, "" if count is None else str(count), amount(minor, day.currency, sign))
 
     lines = [
         day.date,
@@ -78,7 +42,7 @@ def _day(day: Today) -> list[str]:
     if day.products:
         lines += ["", _columns(_("By product"), "", _("Fees"), _("Rate"))]
     for product in day.products:
-        fees = yuan(product.fees_minor, day.currency)
+        fees = amount(product.fees_minor, day.currency, sign)
         share = rate(product.fees_minor, product.sales_minor)
         lines.append(_columns(product_name(product.product), str(product.count), fees, share))
     return lines

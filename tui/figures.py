@@ -5,30 +5,19 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 
+from agent import figures
+from agent.figures import CNY, rate
 from tui.console import drawable
 
-CNY = 156
 MERCHANT_ZONE = timezone(timedelta(hours=8))
 """Asia/Shanghai: UTC+8 without daylight saving since 1991, so no time zone database is needed."""
 
+__all__ = ["CNY", "amount", "card_tail", "clock", "date", "moment", "plain", "rate"]
+
 
 def amount(minor: int, currency: int = CNY) -> str:
-    """Minor units as a person writes them: 123456 分 is `¥1,234.56`, below zero `-¥0.05`.
-
-    A currency whose minor digits are not known here is shown in plain minor units with its ISO 4217 number: `1234/392`.
-    """
-    sign, size = ("-" if minor < 0 else ""), abs(minor)
-    if currency != CNY:
-        return f"{sign}{size}/{currency}"
-    return f"{sign}{drawable('¥', '￥')}{size // 100:,}.{size % 100:02d}"
-
-
-def rate(fees_minor: int, sales_minor: int) -> str:
-    """Fees over sales in percent to three decimals, half up by size: 600 on 100000 is `0.600%`; `-` without sales."""
-    if sales_minor <= 0:
-        return "-"
-    thousandths = (abs(fees_minor) * 100_000 * 2 + sales_minor) // (2 * sales_minor)
-    return f"{'-' if fees_minor < 0 and thousandths else ''}{thousandths // 1000}.{thousandths % 1000:03d}%"
+    """`agent.figures.amount`, with the yuan sign that this terminal can draw."""
+    return figures.amount(minor, currency, drawable("¥", "￥"))
 
 
 def moment(at: int) -> datetime:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.notices import words
 from agent.views import LinkState, LinkView, Notice, NoticeCode, translator
+from agent.wording import kind_name, outcome_name, product_name
 from tui.figures import plain
 
 _ = translator(Path(__file__).parent)
@@ -17,32 +19,15 @@ LINK_NOTICES = {
 
 
 def kind(code: str) -> str:
-    return {
-        "sale": _("Sale"),
-        "void": _("Void"),
-        "refund": _("Refund"),
-        "pre_auth": _("Pre-auth"),
-        "pre_auth_completion": _("Completion"),
-        "reversal": _("Reversal"),
-    }.get(code, plain(code))
+    return plain(kind_name(code))
 
 
 def product(code: str) -> str:
-    return {
-        "credit": _("Credit card"),
-        "debit": _("Debit card"),
-        "qr_wallet": _("QR wallet"),
-        "qr_credit": _("QR credit"),
-        "qr_unionpay": _("UnionPay QR"),
-        "foreign_card": _("Foreign card"),
-        "prepaid": _("Prepaid card"),
-    }.get(code, plain(code))
+    return plain(product_name(code))
 
 
 def outcome(code: str, voided: bool = False) -> str:
-    if voided:
-        return _("Voided")
-    return {"approved": _("Approved"), "declined": _("Declined")}.get(code, plain(code))
+    return plain(outcome_name(code, voided=voided))
 
 
 def weekday(day: int) -> str:
@@ -81,7 +66,5 @@ def link_trouble(view: LinkView) -> tuple[str, str] | None:
 
 def notice(notice: Notice) -> tuple[str, str]:
     """The agent's own words for a notice: what happened, what to do."""
-    from agent.notices import words  # noqa: PLC0415  the only thing the screens need of that room
-
     what, todo = words(notice)  # with facts in them that came over the wire
     return plain(what), plain(todo)

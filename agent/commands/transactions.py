@@ -7,10 +7,12 @@ from typing import Any
 import click
 
 from agent.commands.options import as_json, home_of, iso, say_json, say_nature
+from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.opening import open_desk
-from agent.report import local_time, padded, product_name, yuan
+from agent.report import padded
 from agent.views import TransactionRow
+from agent.wording import kind_name, outcome_name, product_name
 
 
 @click.group()
@@ -98,13 +100,14 @@ def _object(value: object) -> dict[str, object]:
 
 
 def _line(row: TransactionRow, zone: str) -> str:
-    fee = "" if row.fee_minor is None else yuan(row.fee_minor, row.currency)
+    sign = printable_yuan_sign()
+    fee = "" if row.fee_minor is None else amount(row.fee_minor, row.currency, sign)
     return "  ".join(
         (
             local_time(row.at, zone),
             row.reference[:13],
             padded(_kind(row), 8),
-            yuan(row.amount_minor, row.currency).rjust(12),
+            amount(row.amount_minor, row.currency, sign).rjust(12),
             fee.rjust(9),
             row.trace,
             padded(product_name(row.product), 12),
@@ -114,8 +117,5 @@ def _line(row: TransactionRow, zone: str) -> str:
 
 
 def _kind(row: TransactionRow) -> str:
-    if row.outcome == "declined":
-        return _("declined")
-    if row.voided:
-        return _("voided")
-    return {"sale": _("sale"), "refund": _("refund"), "void": _("void")}.get(row.kind, row.kind)
+    unusual = row.voided or row.outcome != "approved"
+    return outcome_name(row.outcome, voided=row.voided) if unusual else kind_name(row.kind)
