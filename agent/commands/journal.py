@@ -99,7 +99,7 @@ def verify(
       counterfoil journal verify /media/usb/journal.db --vkey 'counterfoil/…'
     """
     home = home_of(ctx)
-    own = path is None or path.resolve() == home.journal.resolve()
+    own = path is None or (home.exists and path.resolve() == home.journal.resolve())
     if own:
         home.settings()
     target = home.journal if path is None else path
