@@ -19,8 +19,8 @@ help: ## This list
 run: $(STAMP) ## A day of trade on a simulated terminal: screens on a terminal, else a printed day report
 	@$(BIN)/counterfoil demo $(ARGS)
 
-test: $(STAMP) ## All tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## All tests, on every core
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(STAMP) ## Format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff check --quiet

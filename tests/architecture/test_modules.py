@@ -23,6 +23,7 @@ NEAR_MONEY = (
     "protocol/money.py",
     "simulator/acquirer.py",
     "simulator/ledger.py",
+    "agent/figures.py",
     "agent/report.py",
     "tui/figures.py",
 )

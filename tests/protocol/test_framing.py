@@ -115,6 +115,16 @@ def test_whatever_has_a_true_crc_is_read_as_the_declaration_reads_it(plain: byte
         assert (found.type, found.body, found.tag) == (read.header.first.type, read.body, read.tag)
 
 
+def test_every_value_of_the_first_two_bytes() -> None:
+    """Version 1 with a type there is, and no flag but the two: any other value of these bytes is no frame, whatever its CRC."""
+    rest = oracle.decode(encode(SAMPLE)[1:-1])[2:-4]
+    for place, good in ((0, range(0x41, 0x4F)), (1, range(4))):
+        for value in range(256):
+            plain = bytes([value, 3] if place == 0 else [0x49, value]) + rest
+            found = decode(oracle.encode(plain + crc32(plain).to_bytes(4)))
+            assert (found is not None) == (value in good), (place, value)
+
+
 def test_every_flipped_bit_is_seen() -> None:
     for frame in (SAMPLE, Frame(FrameType.ACK, Direction.TO_TERMINAL, 1, 2, tag=b"\xff" * 8)):
         wire = encode(frame)
