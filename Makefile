@@ -36,8 +36,7 @@ bench: $(STAMP) ## Measure, and write docs/performance.md
 # Wheels only: a fresh machine has no compiler.
 constraints: ## Pin every dependency anew, with hashes (needs uv; nothing else here does)
 	@command -v uv >/dev/null || { echo "uv is not installed. Install it, for this one command: pip install uv" >&2; exit 1; }
-	@echo 'cobs<1.2.1  # later ones have no wheel for every machine' | uv pip compile --constraints - \
-	  --no-config --quiet --upgrade --universal --python-version 3.11 \
+	@uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 \
 	  --only-binary :all: --no-emit-package pip --generate-hashes --annotation-style line --custom-compile-command "make constraints" \
 	  --group pyproject.toml:dev pyproject.toml --output-file constraints.txt
 

@@ -167,7 +167,9 @@ def counterfoil(ctx: click.Context, *, home: Path | None, lang: str, debug: bool
     from agent.settings import Invocation  # noqa: PLC0415
 
     given = home is not None
-    ctx.obj = Invocation(home=home if home is not None else _default_home(), named=given, language=lang, debug=debug)
+    ctx.obj = Invocation(
+        home=home.absolute() if home is not None else _default_home(), named=given, language=lang, debug=debug
+    )
     if ctx.invoked_subcommand is None:
         command = counterfoil.get_command(ctx, "tui") if sys.stdin.isatty() and sys.stdout.isatty() else None
         if command is None:

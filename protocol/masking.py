@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_GROUPED_DIGITS = re.compile(r"\d(?:[\s\-.]?\d){12,}")
+_GROUPED_DIGITS = re.compile(r"\d(?:[\s\-./_·\u200b-\u200d\u2060\ufeff]{0,3}\d){12,}")
 _PAN_DIGITS = range(13, 20)
 
 
@@ -22,6 +22,17 @@ def luhn(digits: str) -> bool:
             value = value * 2 - 9 if value > 4 else value * 2
         total += value
     return total % 10 == 0
+
+
+_SHORT_CARDS = ((15, ("34", "37")), (14, ("30", "36", "38")), (13, ("4",)))
+"""Lengths and beginnings of card numbers shorter than 16 digits: American Express, Diners Club, old Visa."""
+
+
+def is_short_card(text: str) -> bool:
+    """True for a whole card number of 13 to 15 ASCII digits: what an identifier must not be."""
+    return any(
+        len(text) == n and text.startswith(starts) and text.isdigit() and luhn(text) for n, starts in _SHORT_CARDS
+    )
 
 
 def mask_pan(pan: str) -> str:
@@ -38,8 +49,8 @@ def mask_pan(pan: str) -> str:
 def mask_text(text: str) -> str:
     """Free text in which no 13–19 digits in a row that pass Luhn show more than their first six and last four.
 
-    Spaces, dashes and dots between digits do not hide a number, nor do full-width digits, nor other digits before or after:
-    every stretch of such a run is tried. Masking twice changes nothing.
+    Up to three spaces, dashes, dots, strokes or zero-width signs between digits do not hide a number, nor do full-width
+    digits, nor other digits before or after: every stretch of such a run is tried. Masking twice changes nothing.
     """
     return _GROUPED_DIGITS.sub(_mask_run, text) if len(text) >= _PAN_DIGITS.start else text
 

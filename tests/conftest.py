@@ -67,7 +67,9 @@ class Simulator:
     def closed_days(self) -> list[dict[str, Any]]:
         if not self.ledger.exists():
             return []
-        lines = [json.loads(line) for line in self.ledger.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        lines = [
+            json.loads(line) for line in self.ledger.read_text(encoding="utf-8").splitlines() if line.endswith("}")
+        ]
         return [line for line in lines if line["kind"] == "day.closed"]
 
 
@@ -81,7 +83,16 @@ class Agent:
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> Agent:
-        command = [sys.executable, "-m", "agent", "--home", str(self.home.path), "serve", "--simulated", *self.arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "agent",
+            "--home",
+            str(self.home.path),
+            "serve",
+            "--simulated",
+            *self.arguments,
+        ]
         environment = {**os.environ, "LANG": "C.UTF-8", **self.environment}
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         return self

@@ -6,7 +6,7 @@
     (empty line)
     the signed checkpoint
 
-The entry's bytes are handed over beside it: `counterfoil journal show SEQ --raw`.
+The entry's bytes are handed over beside it: `counterfoil journal show SEQ`.
 """
 
 from __future__ import annotations

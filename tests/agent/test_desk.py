@@ -174,7 +174,13 @@ def test_garbage_on_the_socket_harms_nobody(terminal: Simulator, home_for: Calla
 
     home = home_for(terminal)
     with agent_at_work(home, home.settings(), PassphraseSources()):
-        for line in (b"\n", b"{}\n", b'{"method":"close"}\n', b'{"method":"today","arguments":{"x":1}}\n', b"\xff" * 100_000):
+        for line in (
+            b"\n",
+            b"{}\n",
+            b'{"method":"close"}\n',
+            b'{"method":"today","arguments":{"x":1}}\n',
+            b"\xff" * 100_000,
+        ):
             with socket.socket(socket.AF_UNIX) as stranger:
                 stranger.connect(str(home.socket))
                 stranger.sendall(line)

@@ -59,7 +59,11 @@ class Bench:
     """A pump and a terminal's end of the wire, in one virtual time. recorded: what the pump asked to record."""
 
     def __init__(
-        self, *, hello: TerminalHello = HELLO, last_events: dict[tuple[str, str], int] | None = None, simulated: bool = False
+        self,
+        *,
+        hello: TerminalHello = HELLO,
+        last_events: dict[tuple[str, str], int] | None = None,
+        simulated: bool = False,
     ) -> None:
         self.now = 0
         self.hello = hello
@@ -329,9 +333,7 @@ def test_a_failed_commit_acknowledges_nothing_and_the_events_are_asked_for_again
 
 def test_security_events_make_one_entry_for_each_kind_and_minute() -> None:
     bench = Bench()
-    stranger = Conversation(
-        "native", Role.TERMINAL, secret=bytes(32), random=lambda n: bytes(n), hello=lambda: HELLO
-    )
+    stranger = Conversation("native", Role.TERMINAL, secret=bytes(32), random=lambda n: bytes(n), hello=lambda: HELLO)
     stranger.open(0)
     bench.give(a.PortOpened())
     for _second in range(70):

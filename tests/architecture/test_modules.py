@@ -16,8 +16,6 @@ HOUSE = Path(__file__).parents[2]
 ROOMS = ("protocol", "agent", "simulator", "tui")
 MOST_LINES = 400
 """docs/architecture.md: a module over 400 lines wants to be two."""
-BROUGHT = {"rich"}
-"""Part of Textual's own interface: it draws Rich's renderables and pins their version."""
 ENGINE = "agent/journal/engine.py"
 NEAR_MONEY = (
     "protocol/money.py",
@@ -94,7 +92,7 @@ def test_what_is_imported_is_declared() -> None:
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in project["dependencies"]}  # type: ignore[index]
     names = {name for module in modules() for name in imported(tree(module))}
-    outside = names - set(ROOMS) - set(sys.stdlib_module_names) - BROUGHT
+    outside = names - set(ROOMS) - set(sys.stdlib_module_names)
     owners = packages_distributions()
     used = {owners[name][0].lower() for name in outside if name in owners}
     assert outside - set(owners) <= {"pysqlite3"}  # has no wheel on every machine

@@ -24,7 +24,9 @@ def measure() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sim").mkdir()
-        terminal = Simulator(folder / "sim", ("--seed", "1", "--transactions", str(TRANSACTIONS), "--speed", "0")).start()
+        terminal = Simulator(
+            folder / "sim", ("--seed", "1", "--transactions", str(TRANSACTIONS), "--speed", "0")
+        ).start()
         home = Home(folder / "home")
         settings = Settings(terminal=terminal.terminal, simulated=True, port=str(terminal.link))
         make_home(home, settings, read_secret(terminal.secret), PassphraseSources(), 1_772_380_800_000)

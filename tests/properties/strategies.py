@@ -130,7 +130,8 @@ def almost_messages(draw: st.DrawFn) -> bytes:
             parts[-1] = parts[-1][: draw(st.integers(0, len(parts[-1])))]
         else:
             hit = bytearray(parts[at])
-            hit[draw(st.integers(0, len(hit) - 1))] ^= 1 << draw(st.integers(0, 7))
+            if hit:  # a "cut" may have left nothing
+                hit[draw(st.integers(0, len(hit) - 1))] ^= 1 << draw(st.integers(0, 7))
             parts[at] = bytes(hit)
     code = layout.code if draw(st.integers(0, 19)) else draw(st.integers(0, 0xFFFF))
     return code.to_bytes(2) + b"".join(parts)

@@ -247,7 +247,6 @@ def test_a_restarted_terminal_has_a_session_again_within_two_seconds_of_a_reques
     assert [event.reason for event in pair.of(AGENT, LinkClosed)] == [CloseReason.REPLACED]
 
 
-@pytest.mark.xfail(strict=True, reason="NativeLink.tick acts on the hint of a NO_SESSION in a retransmission alone")
 def test_a_restarted_terminal_is_found_at_an_unanswered_ping() -> None:
     """A PING is something of ours too: its NO_SESSION hastens the HELLO, or an idle agent is deaf for 20 s."""
     pair = links().join()
@@ -268,7 +267,6 @@ def test_line_settings_are_suspected_once_after_sixteen_damaged_frames() -> None
     assert agent.counters.damaged == 49
 
 
-@pytest.mark.xfail(strict=True, reason="FrameDecoder.feed counts a run that never ends as one damaged frame")
 def test_garbage_without_a_single_delimiter_is_suspected_too() -> None:
     """A modem, or another make's terminal, speaks text: not one 00 in it, and no frame either."""
     agent = link(AGENT)

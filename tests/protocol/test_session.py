@@ -372,7 +372,6 @@ def test_the_session_ends_with_the_port_and_with_goodbye() -> None:
     assert pair.agent.deadline is None
 
 
-@pytest.mark.xfail(strict=True, reason="NativeLink.leave keeps the handshake that a NO_SESSION hastened")
 def test_who_said_goodbye_opens_no_session_by_a_late_reply() -> None:
     pair = links().join()
     pair.agent.send(b"ask", urgent=True)

@@ -101,7 +101,9 @@ def test_a_second_demo_puts_the_first_aside_and_loses_none_of_the_last_three(tmp
 def test_a_killed_demo_goes_on_where_it_stopped(tmp_path: Path, delay: float) -> None:
     home = tmp_path / "H"
     arguments = ["--home", str(home), "demo", "--headless", "--transactions", "400", "--seed", "3", "--json"]
-    first = subprocess.Popen([sys.executable, "-m", "agent", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(
+        [sys.executable, "-m", "agent", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     until(lambda: (home / "journal.db").exists())
     time.sleep(delay)
     first.send_signal(signal.SIGKILL)

@@ -115,7 +115,7 @@ def test_demo_and_serve_keep_to_homes_of_their_nature(recorded: tuple[Home, Simu
 
 
 def test_a_simulated_terminal_on_a_real_home_is_refused(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
-    simulated, terminal = recorded
+    _simulated, terminal = recorded
     home = Home(tmp_path / "real")
     settings = Settings(terminal=terminal.terminal, simulated=False, port=str(terminal.link))
     make_home(home, settings, bytes.fromhex(terminal.secret.read_text()), PassphraseSources(), 1)
@@ -212,9 +212,7 @@ def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator],
     assert [e.kind for e in _entries(home)].count("head.mismatch") <= 2
 
 
-def test_garbage_on_the_line_is_counted_and_nothing_is_raised(
-    recorded: tuple[Home, Simulator], tmp_path: Path
-) -> None:
+def test_garbage_on_the_line_is_counted_and_nothing_is_raised(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
     home, _terminal = recorded
     ours, theirs = pty.openpty()
     tty.setraw(theirs)

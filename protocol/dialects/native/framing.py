@@ -158,8 +158,8 @@ class FrameDecoder:
                 self.damaged += 1
             else:
                 frames.append(frame)
-        if len(rest) > LARGEST_STUFFED:
-            self.damaged += not self._too_long
+        if len(rest) > LARGEST_STUFFED:  # chatter without a single 00 counts for every frame's length of it
+            self.damaged += len(rest) // LARGEST_STUFFED
             self._too_long = True
             rest = b""
         self._rest = rest

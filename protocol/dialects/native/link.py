@@ -7,13 +7,12 @@ of docs/protocol.md §2 that it carries out.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from protocol.dialect import LinkClosed, LinkCounters, LinkEvent, LinkOpened, LinkSettings, Role
-from protocol.dialects.native.fragments import Reassembler, fragments
+from protocol.dialects.native.fragments import fragments
 from protocol.dialects.native.framing import Direction, Frame, FrameDecoder, FrameType, encode
-from protocol.dialects.native.link_states import TABLE, LinkMove, LinkState
+from protocol.dialects.native.link_states import TABLE, Handshake, LinkMove, LinkState, Outstanding, SessionState
 from protocol.dialects.native.session import RANDOM_SIZE, SessionKeys
 from protocol.events import CloseReason, LineSuspected, SecurityKind, SecurityNotice
 
@@ -37,46 +36,6 @@ SUSPICIOUS_DAMAGE = 16
 _LATER = 1 << 62
 
 
-@dataclass(slots=True)
-class _Handshake:
-    """A session being made. Agent: keys is None until the reply. Terminal: the reply to give again to the same HELLO."""
-
-    hello: bytes
-    session: int
-    keys: SessionKeys | None = None
-    reply: bytes = b""
-    payload: bytes = b""
-
-
-@dataclass(slots=True)
-class _Outstanding:
-    """The one data frame that waits for its acknowledgement."""
-
-    counter: int
-    wire: bytes
-    wait: int
-    due: int
-    tries: int = 1
-
-
-@dataclass(slots=True)
-class _Session:
-    """What lives and dies with one pair of keys."""
-
-    keys: SessionKeys
-    next_counter: int = 1
-    last_data: int = 0
-    last_control: int = 0
-    owes_ack: bool = False
-    owes_pong: bool = False
-    pings: int = 0
-    heard_at: int = 0
-    pinged_at: int = 0
-    outstanding: _Outstanding | None = None
-    fragments: deque[tuple[bytes, bool]] = field(default_factory=deque)
-    reassembler: Reassembler = field(default_factory=Reassembler)
-
-
 class NativeLink:
     """One end of the native wire. See `protocol.dialect.Link` for the contract."""
 
@@ -86,8 +45,8 @@ class NativeLink:
         self._ours = Direction.TO_TERMINAL if self._agent else Direction.TO_AGENT
         self._state = TABLE.start
         self._decoder = FrameDecoder()
-        self._session: _Session | None = None
-        self._handshake: _Handshake | None = None
+        self._session: SessionState | None = None
+        self._handshake: Handshake | None = None
         self._last_session = int.from_bytes(settings.random(2))
         self._hello_due = _LATER
         self._no_session_from = 0
@@ -139,7 +98,8 @@ class NativeLink:
         if self._session is not None:
             self._put_control(self._session, FrameType.BYE)
             self._end_session(CloseReason.PEER_LEFT, LinkMove.SESSION_ENDED)
-            self._hello_due = _LATER
+        self._handshake = None  # a late reply opens nothing
+        self._hello_due = _LATER
 
     def send(self, message: bytes, *, urgent: bool) -> None:
         """Queue a message of at most 16 KiB. Replies and requests are urgent: they go before events."""
@@ -167,13 +127,14 @@ class NativeLink:
                     session.pings += 1
                     session.pinged_at = now
                     self._put_control(session, FrameType.PING)
+                    self._follow_hint(now)
         if self._hello_due <= now:
             self._say_hello(now)
 
-    def _keepalive_due(self, session: _Session) -> int:
+    def _keepalive_due(self, session: SessionState) -> int:
         return max(session.heard_at, session.pinged_at) + IDLE_MS
 
-    def _send_again(self, session: _Session, outstanding: _Outstanding, now: int) -> None:
+    def _send_again(self, session: SessionState, outstanding: Outstanding, now: int) -> None:
         if outstanding.tries >= TRIES:
             self._end_session(CloseReason.PEER_SILENT, LinkMove.SESSION_ENDED)
             self._seek(now)
@@ -183,7 +144,11 @@ class NativeLink:
         outstanding.due = now + outstanding.wait
         self.counters.resent += 1
         self._wire += outstanding.wire
-        if self._lost_hint:  # a NO_SESSION may hasten a HELLO; it never ends a session by itself
+        self._follow_hint(now)
+
+    def _follow_hint(self, now: int) -> None:
+        """Something stayed unanswered: a NO_SESSION heard before may hasten a HELLO; it never ends a session by itself."""
+        if self._lost_hint:
             self._lost_hint = False
             self._hello_due = min(self._hello_due, now)
 
@@ -194,7 +159,7 @@ class NativeLink:
         if self._handshake is None:
             self._last_session = self._last_session % 0xFFFF + 1
             fresh = self._settings.random(RANDOM_SIZE)
-            self._handshake = _Handshake(fresh + self._last_session.to_bytes(2), self._last_session)
+            self._handshake = Handshake(fresh + self._last_session.to_bytes(2), self._last_session)
         self._put_plain(FrameType.HELLO, 0, self._handshake.hello)
         self._hello_due = now + HELLO_EVERY_MS
 
@@ -248,7 +213,7 @@ class NativeLink:
             keys = SessionKeys(number, self._settings.secret, frame.body[:RANDOM_SIZE], fresh)
             payload = self._settings.hello()
             reply = fresh + keys.seal_hello(payload, frame.body)
-            offer = self._handshake = _Handshake(frame.body, number, keys, reply, payload)
+            offer = self._handshake = Handshake(frame.body, number, keys, reply, payload)
         self._put_plain(FrameType.HELLO_REPLY, 0, offer.reply)
 
     def _take_hello_reply(self, frame: Frame, now: int) -> None:
@@ -293,7 +258,7 @@ class NativeLink:
             self._no_session_from = now + NO_SESSION_EVERY_MS
             self._put_plain(FrameType.NO_SESSION, frame.session, b"")
 
-    def _take_valid(self, session: _Session, frame: Frame, body: bytes, now: int) -> None:
+    def _take_valid(self, session: SessionState, frame: Frame, body: bytes, now: int) -> None:
         data = frame.type is FrameType.DATA
         if data and frame.counter == session.last_data:
             self.counters.repeated += 1
@@ -335,7 +300,7 @@ class NativeLink:
         if self._session is not None:
             self._drop_session(CloseReason.REPLACED)
         self._advance(LinkMove.KEYS_PROVED)
-        self._session = _Session(keys, heard_at=now, pinged_at=now)
+        self._session = SessionState(keys, heard_at=now, pinged_at=now)
         self._lost_hint = False
         self.counters.sessions += 1
         self._told.append(LinkOpened(keys.session, payload))
@@ -371,7 +336,7 @@ class NativeLink:
         self._wire.clear()
         return wire
 
-    def _put_data(self, session: _Session, now: int) -> None:
+    def _put_data(self, session: SessionState, now: int) -> None:
         if not session.fragments:
             queue = self._urgent or self._events
             if not queue:
@@ -381,13 +346,13 @@ class NativeLink:
         counter, wire = self._seal(session, FrameType.DATA, body, more)
         line_ms = (len(wire) + ACK_FRAME_BYTES) * BITS_PER_BYTE * 1000 // self._settings.line_rate
         wait = line_ms * 5 // 4 + ACK_MARGIN_MS
-        session.outstanding = _Outstanding(counter, wire, wait, now + wait)
+        session.outstanding = Outstanding(counter, wire, wait, now + wait)
         self._wire += wire
 
-    def _put_control(self, session: _Session, kind: FrameType) -> None:
+    def _put_control(self, session: SessionState, kind: FrameType) -> None:
         self._wire += self._seal(session, kind, b"", False)[1]
 
-    def _seal(self, session: _Session, kind: FrameType, body: bytes, more: bool) -> tuple[int, bytes]:
+    def _seal(self, session: SessionState, kind: FrameType, body: bytes, more: bool) -> tuple[int, bytes]:
         counter = session.next_counter
         session.next_counter += 1
         session.owes_ack = False  # every frame carries the acknowledgement

@@ -1,9 +1,13 @@
-"""The states of the native link and what moves between them; docs/protocol.md draws its diagram from here."""
+"""The states of the native link, what moves between them, and what it remembers in each; docs/protocol.md draws `TABLE`."""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from protocol.dialects.native.fragments import Reassembler
+from protocol.dialects.native.session import SessionKeys
 from protocol.transitions import Table
 
 
@@ -37,3 +41,43 @@ TABLE: Table[LinkState, LinkMove] = Table(
         (LinkState.OPEN, LinkMove.PORT_CLOSED): LinkState.DOWN,
     },
 )
+
+
+@dataclass(slots=True)
+class Handshake:
+    """A session being made. Agent: keys is None until the reply. Terminal: the reply to give again to the same HELLO."""
+
+    hello: bytes
+    session: int
+    keys: SessionKeys | None = None
+    reply: bytes = b""
+    payload: bytes = b""
+
+
+@dataclass(slots=True)
+class Outstanding:
+    """The one data frame that waits for its acknowledgement."""
+
+    counter: int
+    wire: bytes
+    wait: int
+    due: int
+    tries: int = 1
+
+
+@dataclass(slots=True)
+class SessionState:
+    """What lives and dies with one pair of keys."""
+
+    keys: SessionKeys
+    next_counter: int = 1
+    last_data: int = 0
+    last_control: int = 0
+    owes_ack: bool = False
+    owes_pong: bool = False
+    pings: int = 0
+    heard_at: int = 0
+    pinged_at: int = 0
+    outstanding: Outstanding | None = None
+    fragments: deque[tuple[bytes, bool]] = field(default_factory=deque)
+    reassembler: Reassembler = field(default_factory=Reassembler)

@@ -16,7 +16,7 @@ from typing import Any
 import construct as c
 
 from protocol.errors import NotUnderstood, OutOfBounds
-from protocol.masking import mask_pan, mask_text
+from protocol.masking import is_short_card, mask_pan, mask_text
 from protocol.money import LARGEST_MINOR, Money
 
 
@@ -204,8 +204,8 @@ def _pair(value: Value) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]
 def identifier(longest: int) -> Value:
     """1 to `longest` printable ASCII characters: a merchant's, terminal's or operator's number.
 
-    No free text, so not masked as such: one merchant id in ten passes Luhn. What has the form of an American Express number
-    (15 digits, 34 or 37 first, Luhn) is masked all the same; no other card number has 15 digits or fewer in use.
+    No free text, so not masked as such: one merchant id in ten passes Luhn. What has the length, the beginning and the check
+    digit of a card number is masked all the same.
     """
 
     def good(value: str) -> bool:
@@ -214,19 +214,19 @@ def identifier(longest: int) -> Value:
     def pack(value: str) -> bytes:
         if not good(value):
             raise OutOfBounds(f"not 1 to {longest} printable ASCII characters")
-        return _not_amex(value).encode()
+        return _no_card(value).encode()
 
     def unpack(raw: bytes) -> str:
         value = raw.decode("latin-1")
         if not good(value):
             raise NotUnderstood(f"not 1 to {longest} printable ASCII characters")
-        return _not_amex(value)
+        return _no_card(value)
 
     return Value(f"identifier ≤{longest}", pack, unpack)
 
 
-def _not_amex(value: str) -> str:
-    return mask_text(value) if len(value) == 15 and value.startswith(("34", "37")) else value
+def _no_card(value: str) -> str:
+    return mask_pan(value) if is_short_card(value) else value
 
 
 def digits(longest: int) -> Value:
