@@ -2,7 +2,8 @@
 
     CounterfoilError          exit 3: cannot
      ├─ HomeError             the home: none yet, owned by another agent, of the other nature (real / simulated)
-     ├─ PortError             the port: not there, not permitted, in use
+     ├─ PortError             the port: not permitted, in use
+     │   └─ PortMissing       the port is not there
      ├─ JournalError          the journal: foreign file, newer schema, disk full, does not open
      │   └─ JournalDamaged    exit 1: it opens, and is not what was signed or remembered
      ├─ KeyRefused            wrong or missing passphrase, unreadable key file
@@ -35,6 +36,10 @@ class HomeError(CounterfoilError):
 
 class PortError(CounterfoilError):
     """The serial port cannot be used."""
+
+
+class PortMissing(PortError):
+    """There is no such port now: unplugged, or not yet plugged in."""
 
 
 class JournalError(CounterfoilError):

@@ -88,18 +88,19 @@ def agent_at_work(
     sources: PassphraseSources,
     *,
     accept_loss: bool = False,
+    patient: bool = False,
 ) -> Iterator[HomeDesk]:
     """Own the home, open journal and port, turn the pump, serve the socket; at the end, everything is closed cleanly.
 
-    accept_loss: go on where a remembered head is not this journal's; the finding is signed first. Raises HomeError,
-    KeyRefused, JournalError, JournalDamaged, PortError.
+    accept_loss: go on where a remembered head is not this journal's; the finding is signed first. patient: wait for a port
+    that is not there. Raises HomeError, KeyRefused, JournalError, JournalDamaged, PortError.
     """
     with ExitStack() as stack:
         home.own(PATIENCE_S)
         stack.callback(home.disown)
         journal, signer = open_journal(home, settings, sources, accept_loss=accept_loss)
         runner = Runner(home, settings, journal, signer, read_secret(home.secret))
-        runner.start()
+        runner.start(patient=patient)
         stack.callback(runner.stop)
         desk = HomeDesk(home, settings, runner)
         stack.callback(desk.close)
@@ -156,10 +157,12 @@ def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulat
 
 
 @contextmanager
-def open_desk(home: Home, *, work: bool = False, sources: PassphraseSources | None = None) -> Iterator[Desk]:
+def open_desk(
+    home: Home, *, work: bool = False, patient: bool = False, sources: PassphraseSources | None = None
+) -> Iterator[Desk]:
     """A desk on the home: its owner's, over the socket; or, where nobody owns it, one of our own for this while.
 
-    work: what is asked needs the terminal, so an agent is set to work if none is. Raises HomeError and what
+    work: what is asked needs the terminal, so an agent is set to work if none is; patient: as there. Raises HomeError and what
     `agent_at_work` raises.
     """
     settings = home.settings()
@@ -176,7 +179,7 @@ def open_desk(home: Home, *, work: bool = False, sources: PassphraseSources | No
             yield desk
             return
         home.disown()
-        yield stack.enter_context(agent_at_work(home, settings, sources or passphrase_sources()))
+        yield stack.enter_context(agent_at_work(home, settings, sources or passphrase_sources(), patient=patient))
 
 
 def await_session(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import serial
 
-from agent.errors import PortError
+from agent.errors import PortError, PortMissing
 from agent.home import Lock, port_lock
 from agent.language import _
 
@@ -25,7 +25,7 @@ def describe(port: str, error: BaseException) -> PortError:
     """The failure to open a port, for a person."""
     code = getattr(error, "errno", None)
     if code == errno.ENOENT:
-        return PortError(
+        return PortMissing(
             _("There is no port {port}.").format(port=port),
             _("Plug the terminal in, or name the right port with --port."),
         )

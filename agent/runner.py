@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from agent import actions as a
-from agent.errors import LinkError, PortError
+from agent.errors import LinkError, PortError, PortMissing
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import Signer
@@ -76,13 +76,15 @@ class Runner:
 
     # -- for the desk --------------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Open the port and turn the pump."""
+    def start(self, *, patient: bool = False) -> None:
+        """Open the port and turn the pump. patient: a port that is not there is waited for, as one that was lost."""
         try:
             self._open_port()
-        except PortError:
-            self._storage.close()
-            raise
+        except PortError as error:
+            if not (patient and isinstance(error, PortMissing)):
+                self._storage.close()
+                raise
+            self._inbox.put(a.PortLost(error.what))
         self._thread.start()
 
     def stop(self) -> None:

@@ -65,5 +65,27 @@ def day() -> dict[str, float]:
     }
 
 
+def start() -> dict[str, float]:
+    """`make run` on a made environment: until the day begins to be recorded; against Python starting and doing nothing."""
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory() as name:
+        for run in range(RUNS):
+            environment = {**_environment(), "COUNTERFOIL_HOME": str(Path(name) / str(run))}
+            began = perf_counter()
+            process = subprocess.Popen(
+                ["make", "run"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=environment,
+            )
+            assert process.stderr is not None
+            assert b"Recording" in process.stderr.readline()
+            ours.append(perf_counter() - began)
+            process.communicate()
+            bare.append(_seconds([sys.executable, "-c", ""]))
+    return {"start_s": median(ours), "python_ms": median(bare) * 1e3}
+
+
 if __name__ == "__main__":
-    print(help_(), day())
+    print(help_(), day(), start())

@@ -21,7 +21,7 @@ from agent.journal import heads
 from agent.journal.entries import Entry
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.journal.reader import open_reader
-from agent.opening import agent_at_work, await_session, make_home
+from agent.opening import agent_at_work, await_session, make_home, open_desk
 from agent.port import describe
 from agent.settings import Settings
 from agent.views import LinkState, NoticeCode
@@ -269,3 +269,15 @@ def _entries(home: Home) -> list[Entry]:
         return list(reader.entries())
     finally:
         reader.close()
+
+
+def test_screens_wait_for_a_port_that_is_not_there_yet(
+    simulator: Callable[..., Simulator], home_for: Callable[..., Home]
+) -> None:
+    terminal = simulator("--seed", "13", "--transactions", "5", "--speed", "0", "--then", "stay")
+    home = home_for(terminal)
+    terminal.stop()
+    with open_desk(home, work=True, patient=True) as desk:
+        until(lambda: desk.status().link.state is LinkState.PORT_LOST)
+        terminal.start()
+        until(lambda: desk.today("2026-03-02").transactions == 5)
