@@ -43,8 +43,9 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailed:
-    """Nothing of the facts was recorded, nor of any sent before `attempt` is raised by one. what, todo: for a person."""
+    """Nothing of these facts of that attempt was recorded. what, todo: for a person."""
 
+    attempt: int
     facts: tuple[Fact, ...]
     what: str
     todo: str

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from agent.errors import LinkError
+from agent.errors import CounterfoilError, JournalError, LinkError
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import verifying_key
@@ -93,6 +93,15 @@ class HomeDesk:
 
     def status(self) -> Status:
         runner, now = self._runner, self._now()
+        if runner is not None and runner.broken is not None:
+            raise CounterfoilError(
+                _("The agent has stopped recording: {reason}.").format(reason=runner.broken),
+                _("Start it again, and report this; the terminal keeps its events until then."),
+            )
+        try:
+            findings = self._reading.findings(now - FINDINGS_MS)
+        except JournalError:  # views being made anew say nothing of the line
+            findings = ()
         if runner is None:
             link, revision = LinkView(LinkState.OFF, self._settings.port, 0), 0
             notices: tuple[Notice, ...] = ()
@@ -104,7 +113,7 @@ class HomeDesk:
             now=now,
             link=link,
             head=_head_view(self._head()),
-            notices=(*notices, *self._reading.findings(now - FINDINGS_MS)),
+            notices=(*notices, *findings),
             revision=revision,
         )
 

@@ -36,7 +36,7 @@ _RESULTS: dict[str, Any] = {
 
 _LONGEST_CALL = 64 * 1024
 _SLACK_S = 40
-"""Above the longest time-out of a Desk method."""
+"""Above the longest time-out of a Desk method, `wait` apart."""
 _ERRORS = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
 
@@ -128,8 +128,8 @@ class _Handler(socketserver.StreamRequestHandler):
             answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
         except errors.CounterfoilError as error:
             answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo))
-        except (msgspec.MsgspecError, TypeError) as error:
-            answer = _Answer(error=_Refusal("LinkError", str(error), ""))
+        except Exception as error:  # a question that makes no sense is the asker's trouble, not the agent's
+            answer = _Answer(error=_Refusal("HomeError", f"{type(error).__name__}: {error}", ""))
         with suppress(OSError):  # the asker has gone
             self.wfile.write(_encode_answer(answer))
 
@@ -166,16 +166,25 @@ class SocketDesk:
         return self._call("sync")  # type: ignore[no-any-return]
 
     def wait(self, revision: int, timeout_ms: int) -> int:
-        return self._call("wait", revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
+        slack = _SLACK_S + timeout_ms / 1000
+        return self._call("wait", slack, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Nothing stays open between calls."""
 
-    def _call(self, method: str, **arguments: object) -> Any:
+    def answers(self) -> bool:
+        """True if somebody serves the socket."""
+        try:
+            self.wait(-1, 0)
+        except errors.HomeError:
+            return False
+        return True
+
+    def _call(self, method: str, patience_s: float = _SLACK_S, /, **arguments: object) -> Any:
         address, folder = _address(self._path)
         try:
             with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(_SLACK_S)
+                line.settimeout(patience_s)
                 line.connect(address)
                 line.sendall(msgspec.json.encode({"method": method, "arguments": arguments}) + b"\n")
                 with line.makefile("rb") as answers:

@@ -21,9 +21,13 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
+        self._taken = 0
 
     def take(self) -> bool:
-        """False if another process holds it."""
+        """False if another process holds it. What was taken twice is released by the second `release`."""
+        if self._file is not None:
+            self._taken += 1
+            return True
         file = self._path.open("a+", encoding="ascii")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,7 +37,7 @@ class Lock:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        self._file = file
+        self._file, self._taken = file, 1
         return True
 
     def holder(self) -> str:
@@ -44,7 +48,8 @@ class Lock:
             return "?"
 
     def release(self) -> None:
-        if self._file is not None:
+        self._taken -= 1
+        if self._file is not None and self._taken == 0:
             self._file.close()
             self._file = None
 
@@ -63,8 +68,13 @@ class Home:
         self.lock = Lock(path / "agent.lock")
 
     def make(self) -> None:
-        """Make the folder, if it is not there. Raises HomeError."""
+        """Make the folder, if it is not there. Raises HomeError, also for one that is no home and holds other things."""
         try:
+            if self.path.is_dir() and any(self.path.iterdir()) and not any(mark.exists() for mark in self._marks()):
+                raise HomeError(
+                    _("The folder {home} is not empty, and no home of counterfoil.").format(home=self.path),
+                    _("Name a new or an empty folder with --home."),
+                )
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
             self.keys.mkdir(mode=0o700, exist_ok=True)
@@ -73,6 +83,10 @@ class Home:
                 _("The home {home} cannot be made: {reason}.").format(home=self.path, reason=error.strerror),
                 _("Name another folder with --home, or give this user the right to write there."),
             ) from None
+
+    def _marks(self) -> tuple[Path, ...]:
+        half_made = (self.keys / "signing.key", self.keys / "wrapping.secret", self.secret)
+        return (self.settings_path, self.path / "agent.lock", self.path / "simulator" / "play.json", *half_made)
 
     @property
     def exists(self) -> bool:
@@ -112,9 +126,18 @@ def port_lock(port: str) -> Lock:
     """
     real = os.path.realpath(port) if "://" not in port else port
     folder = Path(tempfile.gettempdir()) / f"counterfoil-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
     lock = Lock(folder / f"port-{hashlib.sha256(real.encode()).hexdigest()[:16]}.lock")
-    if not lock.take():
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        taken = lock.take()
+    except OSError as error:
+        raise PortError(
+            _("The lock of the port {port} cannot be made in {folder}: {reason}.").format(
+                port=port, folder=folder, reason=error.strerror
+            ),
+            _("Give this user the right to write there."),
+        ) from None
+    if not taken:
         raise PortError(
             _("Another agent (process {pid}) already talks on {port}.").format(pid=lock.holder(), port=port),
             _("Leave that one first, or name another port."),

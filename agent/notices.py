@@ -34,6 +34,11 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
                 _("A simulated terminal and a real home (or the reverse) do not go together."),
                 _("Connect the terminal that this home was made for."),
             )
+        case NoticeCode.NOT_UNDERSTOOD:
+            return (
+                _("The terminal speaks another version of the protocol."),
+                _("Update counterfoil or the terminal's application, so that both are of one age."),
+            )
         case NoticeCode.WRONG_SECRET:
             return (
                 _("The terminal answers with another secret."),

@@ -7,19 +7,20 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from getpass import getpass
 from pathlib import Path
 
 from agent.desk import Desk, HomeDesk
 from agent.desk_socket import DeskServer, SocketDesk
-from agent.errors import HomeError, JournalDamaged, LinkError
+from agent.errors import CounterfoilError, HomeError, JournalDamaged, LinkError
 from agent.home import Home
 from agent.journal import heads, keys
 from agent.journal.entries import Draft
 from agent.journal.keys import PassphraseSources, Signer
 from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
+from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 from agent.language import _
 from agent.notices import nature_words, source_words, state_words, verdict_words
@@ -49,7 +50,7 @@ def make_home(home: Home, settings: Settings, secret: bytes | None, sources: Pas
     entry 0 says whose it is. at: ms UTC. Raises HomeError, KeyRefused, JournalError.
     """
     home.make()
-    if home.journal.exists():
+    if home.exists or (home.journal.exists() and not _is_half_made(home, settings)):
         raise HomeError(
             _("There is a journal in {home} already.").format(home=home.path),
             _("Use it with: counterfoil serve; or name another folder with --home"),
@@ -66,8 +67,23 @@ def make_home(home: Home, settings: Settings, secret: bytes | None, sources: Pas
         nature="simulated" if settings.simulated else "real",
         generation=1,
     )
-    Journal.create(home.journal, signer, to_draft(opened, signer.token_hmac), at).close()
-    write_settings(home.settings_path, settings)
+    if not home.journal.exists():
+        Journal.create(home.journal, signer, to_draft(opened, signer.token_hmac), at).close()
+    write_settings(home.settings_path, settings)  # the last: it makes the home whole
+
+
+def _is_half_made(home: Home, settings: Settings) -> bool:
+    """True for what a killed `make_home` leaves: a journal of entry 0 alone, for the same terminal, and no settings."""
+    try:
+        with closing(open_reader(home.journal, keys.verifying_key(home.path))) as journal:
+            return journal.size == 1 and _is_of(journal.entry(0).body, settings)
+    except CounterfoilError:
+        return False
+
+
+def _is_of(opened: Mapping[str, object], settings: Settings) -> bool:
+    nature = "simulated" if settings.simulated else "real"
+    return opened["nature"] == nature and opened["terminal"] == settings.terminal
 
 
 def write_secret(path: Path, secret: bytes) -> None:
@@ -97,9 +113,13 @@ def agent_at_work(
     """
     with ExitStack() as stack:
         home.own(PATIENCE_S)
+        home.disown()
+        signer = keys.unlock(home.path, sources)  # may ask a person: not under the lock
+        secret = read_secret(home.secret)
+        home.own(PATIENCE_S)
         stack.callback(home.disown)
-        journal, signer = open_journal(home, settings, sources, accept_loss=accept_loss)
-        runner = Runner(home, settings, journal, signer, read_secret(home.secret))
+        journal = open_journal(home, settings, signer, accept_loss=accept_loss)
+        runner = Runner(home, settings, journal, signer, secret)
         runner.start(patient=patient)
         stack.callback(runner.stop)
         desk = HomeDesk(home, settings, runner)
@@ -108,18 +128,12 @@ def agent_at_work(
         yield desk
 
 
-def open_journal(
-    home: Home, settings: Settings, sources: PassphraseSources, *, accept_loss: bool
-) -> tuple[Journal, Signer]:
-    """The journal and its key, after the check of every start against what is remembered. Raises as `agent_at_work`."""
-    signer = keys.unlock(home.path, sources)
+def open_journal(home: Home, settings: Settings, signer: Signer, *, accept_loss: bool) -> Journal:
+    """The journal, after the check of every start against what is remembered. Raises as `agent_at_work`."""
     journal = Journal.open(home.journal, signer)
     try:
         opened = journal.entry(0).body
-        if (
-            opened["nature"] != ("simulated" if settings.simulated else "real")
-            or opened["terminal"] != settings.terminal
-        ):
+        if not _is_of(opened, settings):
             raise HomeError(
                 _("The settings of {home} do not fit its journal.").format(home=home.path),
                 _("Put back the settings: terminal {terminal}, {nature}.").format(
@@ -130,13 +144,17 @@ def open_journal(
     except BaseException:
         journal.close()
         raise
-    return journal, signer
+    return journal
 
 
 def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulated: bool, accept_loss: bool) -> None:
     """What is remembered and accepted before is passed by: its mismatch stands in the journal already."""
     drafts: list[Draft] = []
-    unfit = [found for found in heads.compare_all(journal, home.path) if not found.verdict.fits]
+    unfit = [
+        found
+        for found in heads.compare_all(journal, home.path)
+        if not found.verdict.fits and not found.source.startswith(heads.SET_ASIDE)  # once it was recorded
+    ]
     accepted = {e.body["remembered"] for e in journal.entries() if e.kind == "head.mismatch"} if unfit else set()
     for found in unfit:
         if found.note in accepted:
@@ -150,10 +168,11 @@ def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulat
                 ),
                 _("Put the right journal.db back, with its -wal; or go on, the finding signed, with --accept-loss"),
             )
-        heads.set_aside(home.path, found.note)
         mismatch = HeadMismatch(source=found.source, remembered=found.note, verdict=found.verdict.value)
         drafts.append(to_draft(mismatch, signer.token_hmac))
     journal.append(drafts, journal.head.at if simulated else time.time_ns() // 1_000_000)
+    for draft in drafts:
+        heads.set_aside(home.path, draft.body["remembered"])
 
 
 @contextmanager
@@ -162,16 +181,24 @@ def open_desk(
 ) -> Iterator[Desk]:
     """A desk on the home: its owner's, over the socket; or, where nobody owns it, one of our own for this while.
 
-    work: what is asked needs the terminal, so an agent is set to work if none is; patient: as there. Raises HomeError and what
-    `agent_at_work` raises.
+    work: what is asked needs the terminal, so an agent is set to work if none is; patient: as there. Raises HomeError, and
+    what `agent_at_work` raises.
     """
     settings = home.settings()
     with ExitStack() as stack:
-        try:
-            home.own()
-        except HomeError:
-            yield SocketDesk(home.socket)
-            return
+        guest = SocketDesk(home.socket)
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                home.own()
+                break
+            except HomeError:  # by an agent, or for a moment by another command
+                if home.socket.exists() and guest.answers():
+                    yield guest
+                    return
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
         if not work:
             stack.callback(home.disown)
             desk = HomeDesk(home, settings)

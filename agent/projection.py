@@ -94,8 +94,16 @@ class Projection:
     def close(self) -> None:
         self._connection.close()
 
-    def catch_up(self, journal: Reader, progress: Callable[[int], None] | None = None) -> None:
-        """Bring the views up to the journal. progress: called with the number of entries done. Raises JournalDamaged."""
+    def catch_up(
+        self,
+        journal: Reader,
+        progress: Callable[[int], None] | None = None,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Bring the views up to the journal. progress: called with the number of entries done. Raises JournalDamaged.
+
+        busy: asked after every thousand entries; if it says so, the rest is left for another time.
+        """
         head = journal.head
         if self.size > head.size or (self.size and journal.root_at(self.size) != self._root):
             self._make()
@@ -115,6 +123,8 @@ class Projection:
             self.size, self._root = size, root
             if progress is not None:
                 progress(size)
+            if busy():
+                return
 
     def rebuild(self, journal: Reader, progress: Callable[[int], None] | None = None) -> int:
         """Throw the views away and make them from the journal; answers the number of entries read."""
@@ -165,7 +175,10 @@ class Projection:
             self._connection.executemany("UPDATE transactions SET voided = 1 WHERE reference = ?", voided)
 
     def _row(self, columns: tuple[str, ...], entry: Entry, body: dict[str, Any], at: int) -> tuple[Any, ...]:
-        date = datetime.fromtimestamp(at // 1000, self._zone).date().isoformat()
+        try:
+            date = datetime.fromtimestamp(at // 1000, self._zone).date().isoformat()
+        except (ValueError, OverflowError, OSError):
+            date = "9999-12-31"  # a terminal's clock beyond the calendar: listed, on no day of trade
         body |= {"seq": entry.seq, "at": at, "date": date}
         body.setdefault("voided", 0)
         return tuple(body.get(column) for column in columns)

@@ -19,16 +19,16 @@ from agent.journal.kinds import (
     EventUnreadable,
     Fact,
     HeadMismatch,
-    LogReplaced,
-    LogRolledBack,
     TerminalSaid,
 )
+from agent.log_position import Arrival, LogPosition
 from agent.security_counts import SecurityCounts
 from agent.views import LinkState, Notice, NoticeCode
 from protocol import messages as m
 from protocol.conversation import Conversation
 from protocol.events import (
     ConversationEvent,
+    FailReason,
     LineSuspected,
     Received,
     Replied,
@@ -46,7 +46,7 @@ HEAD_EVERY_MS = 60_000
 REFUSED_RETRY_MS = 30_000
 """How long a terminal that is not ours is left in peace."""
 RECORD_RETRY_MS = 5_000
-"""How long after a failed commit the events are asked for again."""
+"""How long after a failed commit, or a SYNC refused, the events are asked for again."""
 SILENT_MS = 5_000
 """How long nobody may answer on an open port before a person is told."""
 
@@ -70,23 +70,18 @@ class Pump:
     ) -> None:
         self._talk = conversation
         self._terminal, self._simulated = terminal, simulated
-        self._last_events = dict(last_events)
-        self._epoch = next((epoch for _terminal, epoch in reversed(self._last_events)), None)
+        self._log = LogPosition(terminal, last_events)
         self._size, self._note = head_size, head_note
         self._put_size = -1
         self._put_at = 0
-        self._next = 1
-        self.durable = 0
-        """The last event number recorded, in the log epoch in force."""
-        self._rolled_to: int | None = None
         self._hello: m.TerminalHello | None = None
         self.terminal_time = 0
         """The latest time the terminal gave (ms UTC): a simulated home's clock."""
         self._syncing = False  # a SYNC of this session was answered: events count from here on
-        self._gap_asked_for = 0
         self._attempt = 0
         self._facts: list[Fact] = []
         self._waiting: dict[int, Callable[[m.Reply | None, int, int], None]] = {}
+        self._asked: dict[int, int] = {}  # request id -> the desk's token
         self._security = SecurityCounts()
         self._state = LinkState.CONNECTING
         self._notices: dict[NoticeCode, Notice] = {}
@@ -98,9 +93,14 @@ class Pump:
         self._record_due: int | None = None
 
     @property
+    def durable(self) -> int:
+        """The last event number recorded, in the log epoch in force."""
+        return self._log.durable
+
+    @property
     def deadline(self) -> int | None:
         """When a `a.Due` has something to do, or None."""
-        due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due]
+        due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due, self._log.quiet_due]
         if self._head_is_due():
             due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + IDLE_MS)
         return min((d for d in due if d is not None), default=None)
@@ -131,9 +131,10 @@ class Pump:
             case a.HeadCompared():
                 self._take_verdict(given, now, wall)
             case a.Ask(token, message):
-                self._request(message, now, lambda reply, _now, _wall: self._actions.append(a.Answer(token, reply)))
+                self._asked[self._talk.request(message, now)] = token
             case a.Leave():
                 self._talk.leave(now)
+                self._facts += self._security.flush()
         for event in self._talk.events():
             self._take(event, now, wall)
         wall = self._time(wall)
@@ -151,6 +152,8 @@ class Pump:
                 self._begin(hello, now, wall)
             case SessionClosed():
                 self._hello, self._syncing = None, False
+                self._log.quiet_due = None
+                self._waiting.clear()
                 if self._state is LinkState.UP:
                     self._state = LinkState.CONNECTING
                     self._silent_due = now + SILENT_MS
@@ -160,18 +163,33 @@ class Pump:
                         terminal=self._terminal, log_epoch=self._hello.log_epoch, sha256=digest, message=message
                     )
                     self._take_event(message.number, said, now)
-            case Unreadable(message_type, number, digest, reason):
-                self._take_unreadable(message_type, number, digest, reason, now)
+            case Unreadable():
+                self._take_unreadable(event, now, wall)
             case Replied(request_id, reply):
-                self._waiting.pop(request_id, _ignore)(reply, now, wall)
-            case RequestFailed(request_id, _):
-                self._waiting.pop(request_id, _ignore)(None, now, wall)
+                self._answer(request_id, reply, now, wall)
+            case RequestFailed(request_id, FailReason.NO_ANSWER):
+                self._answer(request_id, None, now, wall)
+            case RequestFailed(request_id):  # with its session: the next one begins anew
+                self._waiting.pop(request_id, None)
+                self._answer(request_id, None, now, wall)
             case LineSuspected():
                 self._raise(NoticeCode.LINE_SETTINGS, wall)
             case SecurityNotice(kind, digest):
                 self._security.count(kind, digest, wall)
                 if kind is SecurityKind.WRONG_SECRET and self._state is not LinkState.UP:
                     self._raise(NoticeCode.WRONG_SECRET, wall)
+
+    def _answer(self, request_id: int, reply: m.Reply | None, now: int, wall: int) -> None:
+        if (token := self._asked.pop(request_id, None)) is not None:
+            self._actions.append(a.Answer(token, reply))
+        if (then := self._waiting.pop(request_id, None)) is not None:
+            then(reply, now, wall)
+
+    def _refuse(self, code: NoticeCode, now: int, wall: int, **facts: str) -> None:
+        self._state = LinkState.REFUSED
+        self._raise(code, wall, **facts)
+        self._talk.leave(now)
+        self._retry_due = now + REFUSED_RETRY_MS
 
     def _begin(self, hello: m.TerminalHello, now: int, wall: int) -> None:
         wrong = None
@@ -180,10 +198,7 @@ class Pump:
         elif hello.simulated is not self._simulated:
             wrong = NoticeCode.WRONG_NATURE
         if wrong is not None:
-            self._state = LinkState.REFUSED
-            self._raise(wrong, wall, terminal=hello.terminal, ours=self._terminal)
-            self._talk.leave(now)
-            self._retry_due = now + REFUSED_RETRY_MS
+            self._refuse(wrong, now, wall, terminal=hello.terminal, ours=self._terminal)
             return
         self._state, self._hello, self._syncing = LinkState.UP, hello, False
         self.terminal_time = max(self.terminal_time, hello.clock)
@@ -191,34 +206,8 @@ class Pump:
         self._put_size = -1
         for code in _OF_THE_LINE:
             self._clear(code)
-        self._place(hello)
+        self._facts += self._log.begin(hello)
         self._request(m.HeadGet(), now, self._take_remembered)
-
-    def _place(self, hello: m.TerminalHello) -> None:
-        """Where in the terminal's log the journal stands, and what that says of the log."""
-        known = self._last_events.get((hello.terminal, hello.log_epoch))
-        if known is None:
-            if self._epoch is not None:
-                replaced = LogReplaced(
-                    terminal=hello.terminal, old_log_epoch=self._epoch, new_log_epoch=hello.log_epoch
-                )
-                self._facts.append(replaced)
-            self._last_events[hello.terminal, hello.log_epoch] = known = 0
-        elif hello.last_written >= known:
-            self._rolled_to = None
-        elif self._epoch == hello.log_epoch and self._rolled_to is not None and hello.last_written >= self._rolled_to:
-            known = self.durable  # the rollback that was recorded already
-        else:
-            rolled = LogRolledBack(
-                terminal=hello.terminal,
-                log_epoch=hello.log_epoch,
-                last_written=hello.last_written,
-                journal_has=known,
-            )
-            self._facts.append(rolled)
-            known = self._rolled_to = hello.last_written  # what it writes from here on contradicts what it told
-        self._epoch, self.durable = hello.log_epoch, known
-        self._next = known + 1
 
     def _take_remembered(self, reply: m.Reply | None, now: int, wall: int) -> None:
         if isinstance(reply, m.HeadReply) and reply.checkpoint is not None:
@@ -236,15 +225,18 @@ class Pump:
         if not self._syncing:
             self._synchronise(now)
 
-    def _synchronise(self, now: int) -> None:
+    def _synchronise(self, now: int, *, on_quiet_line: bool = False) -> None:
         self._syncing = True
-        self._request(m.Sync(start=self._next), now, self._take_sync)
+        self._request(m.Sync(start=self._log.ask(on_quiet_line=on_quiet_line)), now, self._take_sync)
 
     def _take_sync(self, reply: m.Reply | None, now: int, wall: int) -> None:
-        if isinstance(reply, m.SyncReply) and reply.oldest_retained > self._next:
-            self._give_up(reply.oldest_retained - 1, "below the oldest retained")
-        elif reply is None and self._talk.is_open:
+        if isinstance(reply, m.SyncReply):
+            if (gap := self._log.lost_below(reply.oldest_retained, "below the oldest retained")) is not None:
+                self._facts.append(gap)
+        elif reply is None:
             self._synchronise(now)
+        else:
+            self._record_due = now + RECORD_RETRY_MS
 
     def _take_event(self, number: int, fact: Fact, now: int) -> None:
         self._heard_at = now
@@ -252,36 +244,25 @@ class Pump:
             self.terminal_time = max(self.terminal_time, fact.message.at)
         if not self._syncing or self._record_due is not None:
             return  # it will come again after the SYNC
-        if number > self._next:
-            if self._gap_asked_for != self._next:
-                self._gap_asked_for = self._next
-                self._synchronise(now)
-                return
-            self._give_up(number - 1, "skipped, and not sent when asked for")
-        self._facts.append(fact)
-        self._next = max(self._next, number + 1)
+        arrival, gap = self._log.arrive(number, now)
+        if arrival is Arrival.ASK:
+            self._synchronise(now)
+        elif arrival is Arrival.TAKE:
+            self._facts += [fact] if gap is None else [gap, fact]
 
-    def _take_unreadable(self, message_type: int, number: int | None, digest: bytes, reason: str, now: int) -> None:
+    def _take_unreadable(self, what: Unreadable, now: int, wall: int) -> None:
         if self._hello is None:
+            if what.number is None and self._talk.is_open:
+                self._refuse(NoticeCode.NOT_UNDERSTOOD, now, wall)
             return
-        told = EventId(terminal=self._terminal, log_epoch=self._hello.log_epoch, number=number, at=None, sha256=digest)
-        fact = EventUnreadable(event=told, message_type=message_type, reason=reason)
-        if number is not None:
-            self._take_event(number, fact, now)
-        elif self._security.unnumbered():
+        told = EventId(
+            terminal=self._terminal, log_epoch=self._hello.log_epoch, number=what.number, at=None, sha256=what.sha256
+        )
+        fact = EventUnreadable(event=told, message_type=what.message_type, reason=what.reason)
+        if what.number is not None:
+            self._take_event(what.number, fact, now)
+        elif self._security.unnumbered(wall):
             self._facts.append(fact)
-
-    def _give_up(self, last: int, reason: str) -> None:
-        if self._hello is not None:
-            gap = EventGap(
-                terminal=self._terminal,
-                log_epoch=self._hello.log_epoch,
-                first=self._next,
-                last=last,
-                reason=reason,
-            )
-            self._facts.append(gap)
-            self._next = last + 1
 
     # -- what the disk says --------------------------------------------------------------------------------------------
 
@@ -290,18 +271,17 @@ class Pump:
         self._clear(NoticeCode.RECORDING_STOPPED)
         if recorded.last_event is None:
             return
-        epoch, number = recorded.last_event
-        key = (self._terminal, epoch)
-        self._last_events[key] = max(self._last_events.get(key, 0), number)
-        if self._hello is not None and self._hello.log_epoch == epoch:
-            self.durable = max(self.durable, number)
-            self._talk.send(m.EventAck(up_to=number), now)
+        if self._log.recorded(*recorded.last_event) and self._hello is not None:
+            self._talk.send(m.EventAck(up_to=recorded.last_event[1]), now)
 
     def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
         """Nothing is acknowledged; the terminal keeps its copy and is asked for it again."""
+        self._facts = [f for f in failed.facts if not isinstance(f, _ASKED_AGAIN)] + self._facts
+        if failed.attempt != self._attempt:
+            return  # sent before the failure was known, and not tried
         self._attempt += 1
-        self._facts = [f for f in (*failed.facts, *self._facts) if not isinstance(f, _ASKED_AGAIN)]
-        self._next = self.durable + 1
+        self._facts = [f for f in self._facts if not isinstance(f, _ASKED_AGAIN)]
+        self._log.failed()
         self._record_due = now + RECORD_RETRY_MS
         self._raise(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
 
@@ -320,6 +300,8 @@ class Pump:
             self._record_due = None
             if self._hello is not None:
                 self._synchronise(now)
+        if self._log.quiet_due is not None and self._log.quiet_due <= now:
+            self._synchronise(now, on_quiet_line=True)
         self._facts += self._security.due(wall)
         if self._head_is_due() and (
             (not self._busy() and now >= self._heard_at + IDLE_MS) or now >= self._put_at + HEAD_EVERY_MS
@@ -336,6 +318,8 @@ class Pump:
     def _take_put(self, reply: m.Reply | None, now: int, wall: int) -> None:
         if isinstance(reply, m.HeadReply) and not reply.accepted and reply.checkpoint is not None:
             self._actions.append(a.CompareHead(reply.checkpoint))
+        elif reply is None:
+            self._put_size = -1
         elif isinstance(reply, m.Error):
             self._put_size = _NEVER  # it cannot remember heads; not asked again in this session
 
@@ -378,8 +362,5 @@ _OF_THE_LINE = (
     NoticeCode.WRONG_TERMINAL,
     NoticeCode.WRONG_NATURE,
     NoticeCode.WRONG_SECRET,
+    NoticeCode.NOT_UNDERSTOOD,
 )
-
-
-def _ignore(reply: m.Reply | None, now: int, wall: int) -> None:
-    """The reply to a request of a session that is over."""

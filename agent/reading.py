@@ -176,7 +176,7 @@ class Reading:
         try:
             with self._lock:
                 return self._connection.execute(sql, values).fetchall()
-        except engine.Error as error:
+        except (engine.Error, OverflowError) as error:
             raise JournalError(
                 _("The views cannot be read: {reason}.").format(reason=error),
                 _("Try again; if it stays so, make them anew with: counterfoil journal rebuild"),

@@ -9,6 +9,7 @@ One thread turns the pump; the port reads, and the storage writes, in one of the
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -33,6 +34,8 @@ from agent.views import LinkState, LinkView
 from protocol.conversation import Conversation
 from protocol.dialect import Role
 from protocol.messages import Reply, Request
+
+log = logging.getLogger(__name__)
 
 REOPEN_MS = 500
 """How often a lost port is tried again."""
@@ -64,6 +67,8 @@ class Runner:
         self._since = _wall()
         self._changed = threading.Condition()
         self.revision = 1
+        self.broken: Exception | None = None
+        """What ended the pump against its will; nothing is recorded any more."""
         self._port: Port | None = None
         self._reopen_at: int | None = None
         self._lost_reason = ""
@@ -80,11 +85,14 @@ class Runner:
         """Open the port and turn the pump. patient: a port that is not there is waited for, as one that was lost."""
         try:
             self._open_port()
-        except PortError as error:
-            if not (patient and isinstance(error, PortMissing)):
+        except PortMissing as error:
+            if not patient:
                 self._storage.close()
                 raise
             self._inbox.put(a.PortLost(error.what))
+        except BaseException:
+            self._storage.close()
+            raise
         self._thread.start()
 
     def stop(self) -> None:
@@ -149,6 +157,21 @@ class Runner:
     # -- the loop ------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        """Turn the pump. Where it breaks, nothing is acknowledged any more, and whoever asks is told so."""
+        try:
+            self._turn()
+        except Exception as error:
+            log.exception("the pump broke")
+            self.broken = error
+            self._bump()
+        finally:
+            if self._port is not None:
+                self._port.close()
+            for waiting in list(self._tokens.values()):
+                if not waiting.done():
+                    waiting.set_result(None)
+
+    def _turn(self) -> None:
         while True:
             now = _monotonic()
             deadlines = [d for d in (self._pump.deadline, self._reopen_at) if d is not None]
@@ -159,8 +182,6 @@ class Runner:
             if given is None:
                 break
             self._step(given)
-        if self._port is not None:
-            self._port.close()
 
     def _step(self, given: a.Input) -> None:
         if isinstance(given, a.PortLost):

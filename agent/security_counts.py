@@ -37,22 +37,28 @@ class SecurityCounts:
 
     def due(self, wall: int) -> list[Fact]:
         """The entries whose minute is over, as far as the day's bound allows."""
-        if not self._minutes:
-            return []
-        if wall // DAY_MS != self._day:
-            self._day, self._given = wall // DAY_MS, 0
+        over = [k for k, minute in self._minutes.items() if not minute.start <= wall < minute.start + MINUTE_MS]
+        return self._give(over, wall)
+
+    def flush(self) -> list[Fact]:
+        """The minutes under way too: nothing is counted after this."""
+        return self._give(list(self._minutes), None)
+
+    def unnumbered(self, wall: int) -> bool:
+        """True if one more unreadable message without a number may be recorded today."""
+        return self._may_give(wall)
+
+    def _give(self, kinds: list[SecurityKind], wall: int | None) -> list[Fact]:
         facts: list[Fact] = []
-        for kind, minute in list(self._minutes.items()):
-            if minute.start <= wall < minute.start + MINUTE_MS:
-                continue
-            del self._minutes[kind]
-            if self._given < MOST_A_DAY:
-                self._given += 1
+        for kind in kinds:
+            minute = self._minutes.pop(kind)
+            if self._may_give(minute.start if wall is None else wall):
                 seen = SecuritySeen(what=kind.value, count=minute.count, sha256=minute.first, minute=minute.start)
                 facts.append(seen)
         return facts
 
-    def unnumbered(self) -> bool:
-        """True if one more unreadable message without a number may be recorded today."""
+    def _may_give(self, wall: int) -> bool:
+        if wall // DAY_MS != self._day:
+            self._day, self._given = wall // DAY_MS, 0
         self._given += 1
         return self._given <= MOST_A_DAY

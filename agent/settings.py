@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from agent.errors import HomeError
 from agent.language import _
+from protocol.dialect import DIALECTS
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     terminal: str
     simulated: bool
     port: str
-    line_rate: int = 115_200
+    line_rate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 115_200
     dialect: str = "native"
     time_zone: str = "Asia/Shanghai"
 
@@ -40,13 +43,17 @@ class Invocation:
 def read_settings(path: Path) -> Settings:
     """Raises HomeError with the line or field that is wrong."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Settings)
+        settings = msgspec.toml.decode(path.read_bytes(), type=Settings)
+        if settings.dialect not in DIALECTS:
+            raise msgspec.ValidationError(f"no dialect {settings.dialect!r} - at `$.dialect`")
+        ZoneInfo(settings.time_zone)
+        return settings
     except FileNotFoundError:
         raise HomeError(
             _("There is no counterfoil home in {home}.").format(home=path.parent),
             _("Make one with: counterfoil init --help; or try: counterfoil demo"),
         ) from None
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ZoneInfoNotFoundError, ValueError) as error:
         raise HomeError(
             _("The settings in {path} cannot be read: {reason}.").format(path=path, reason=error),
             _("Correct that line; docs/interface.md lists the settings."),

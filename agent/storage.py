@@ -9,23 +9,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
 from agent.errors import CounterfoilError, JournalError
 from agent.journal import heads
-from agent.journal.engine import Error as SQLiteError
-from agent.journal.entries import Draft, Entry, EntryError, event_mark
+from agent.journal.engine import is_damage, is_missing
+from agent.journal.entries import Draft, Entry, event_mark
 from agent.journal.keys import Signer
-from agent.journal.kinds import EventContradicted, EventUnreadable, Fact, HeadMismatch, TerminalSaid, to_draft
+from agent.journal.kinds import EventContradicted, EventGap, EventUnreadable, Fact, HeadMismatch, TerminalSaid, to_draft
 from agent.journal.reader import Head
 from agent.journal.store import Journal
+from agent.language import _
 from agent.projection import Projection
 
 MOST_FACTS = 256
 """Facts in one commit; a terminal sends at most 64 events beyond the last acknowledgement."""
 READ_S = 30
+VIEWS_RETRY_S = 5
 MOST_BEHIND = 2048
 """Entries that the views may lag behind a busy journal."""
 
@@ -59,6 +62,7 @@ class Storage:
         self._answered, self._changed = answered, changed
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._attempt = 0
+        self._second_tellings: set[tuple[str, int, str]] | None = None
         self._thread = threading.Thread(target=self._run, name="storage")
         self._thread.start()
 
@@ -79,17 +83,27 @@ class Storage:
     def _run(self) -> None:
         try:
             self._catch_up()
-            while (first := self._queue.get()) is not None:
+            while True:
+                try:  # views that could not be brought up are tried again, with or without trade
+                    first = self._queue.get(timeout=VIEWS_RETRY_S if self._behind else None)
+                except Empty:
+                    self._catch_up()
+                    continue
+                if first is None:
+                    break
                 batch, ended = self._batch(first)
                 self._take(batch)
-                behind = self._journal.size - self._projection.size
-                if ended or behind >= MOST_BEHIND or (behind and self._queue.empty()):
+                if ended or self._behind >= MOST_BEHIND or (self._behind and self._queue.empty()):
                     self._catch_up()
                 if ended:
                     break
         finally:
             self._projection.close()
             self._journal.close()
+
+    @property
+    def _behind(self) -> int:
+        return self._journal.size - self._projection.size
 
     def _batch(self, first: _Request) -> tuple[list[_Request], bool]:
         batch = [first]
@@ -111,7 +125,8 @@ class Storage:
             if isinstance(request, Record):
                 if request.attempt == self._attempt:
                     records.append(request)
-                # else: made before a failure was known; its events are asked for again
+                else:  # made before a failure was known; its events are asked for again, its other facts handed back
+                    self._answered(RecordFailed(request.attempt, request.facts, "", ""))
             else:
                 self._commit(records)
                 records = []
@@ -128,14 +143,15 @@ class Storage:
         try:
             drafts, last_event = self._drafts(facts)
             head = self._journal.append(drafts, records[-1].at)
-        except (CounterfoilError, EntryError) as error:
+        except Exception as error:  # whatever it is: nothing is acknowledged, and it is said
+            known = error if isinstance(error, CounterfoilError) else _unforeseen(error)
+            self._answered(RecordFailed(self._attempt, tuple(facts), known.what, known.todo))
             self._attempt += 1
-            what, todo = (error.what, error.todo) if isinstance(error, CounterfoilError) else (str(error), "")
-            self._answered(RecordFailed(tuple(facts), what, todo))
             return
         for fact in facts:
             if isinstance(fact, HeadMismatch):
-                heads.set_aside(self._home, fact.remembered)
+                with suppress(OSError):  # the entry itself holds the note, whole
+                    heads.set_aside(self._home, fact.remembered)
         self._answered(Recorded(last_event, head.size, head.note))
 
     def _drafts(self, facts: Sequence[Fact]) -> tuple[list[Draft], tuple[str, int] | None]:
@@ -146,14 +162,20 @@ class Storage:
         last_events = self._journal.last_events()
         last_event = None
         for fact in facts:
+            if isinstance(fact, EventGap):
+                last_event = (fact.log_epoch, fact.last)
+                if fact.last <= last_events.get((fact.terminal, fact.log_epoch), 0):
+                    continue  # signed before
             if isinstance(fact, TerminalSaid | EventUnreadable) and fact.event.number is not None:
                 event, number = fact.event, fact.event.number
                 epoch = (event.terminal, event.log_epoch)
                 last_event = (event.log_epoch, number)
                 if number <= last_events.get(epoch, 0):
                     first = told.get((*epoch, number)) or self._first_telling(*epoch, number)
-                    if first != event.sha256:
+                    again = (event.log_epoch, number, event.sha256.hex())
+                    if first != event.sha256 and again not in self._contradicted():
                         drafts.append(self._draft(_contradiction(fact, first)))
+                        self._contradicted().add(again)
                     continue
                 last_events[epoch] = number
                 told[*epoch, number] = event.sha256
@@ -162,6 +184,13 @@ class Storage:
             if (mark := event_mark(draft.kind, draft.body)) is not None:
                 last_events[mark.terminal, mark.log_epoch] = mark.number
         return drafts, last_event
+
+    def _contradicted(self) -> set[tuple[str, int, str]]:
+        """Second tellings that stand in the journal: (log epoch, number, SHA-256). Few, and asked for seldom."""
+        if self._second_tellings is None:
+            events = (e.body["event"] for e in self._journal.entries() if e.kind == "event.contradicted")
+            self._second_tellings = {(e["log_epoch"], e["number"], e["sha256"]) for e in events}
+        return self._second_tellings
 
     def _draft(self, fact: Fact) -> Draft:
         return to_draft(fact, self._signer.token_hmac)
@@ -172,7 +201,7 @@ class Storage:
     def _compare(self, request: CompareHead) -> None:
         try:
             verdict = heads.compare(self._journal, request.note)
-        except JournalError:
+        except (JournalError, OSError):
             verdict = heads.Verdict.BAD_SIGNATURE
         recorded = not verdict.fits and request.note in heads.remembered(self._home).values()
         self._answered(HeadCompared(request.note, verdict, recorded))
@@ -180,15 +209,25 @@ class Storage:
     def _read(self, request: _Read) -> None:
         try:
             request.entry.set_result(self._journal.entry(request.seq))
-        except CounterfoilError as error:
+        except Exception as error:
             request.entry.set_exception(error)
 
     def _catch_up(self) -> None:
+        """The views can be made anew at any time: whatever is wrong with them, recording goes on."""
         try:
-            self._projection.catch_up(self._journal)
-        except (SQLiteError, JournalError, OSError):
-            return  # the views can be rebuilt at any time; recording goes on
+            self._projection.catch_up(self._journal, busy=lambda: not self._queue.empty())
+        except Exception as error:
+            if is_damage(error) or is_missing(error):  # a full disk or a lock only asks for patience
+                with suppress(Exception):
+                    self._projection.rebuild(self._journal)
         self._changed(self._journal.head)
+
+
+def _unforeseen(error: Exception) -> JournalError:
+    return JournalError(
+        _("The journal could not be written: {kind}: {reason}.").format(kind=type(error).__name__, reason=error),
+        _("Leave the agent and start it again; the terminal keeps its events until then."),
+    )
 
 
 def _contradiction(fact: TerminalSaid | EventUnreadable, first: bytes) -> EventContradicted:

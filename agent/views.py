@@ -52,6 +52,7 @@ class NoticeCode(StrEnum):
     LINE_SETTINGS = "line_settings"
     WRONG_TERMINAL = "wrong_terminal"
     WRONG_NATURE = "wrong_nature"
+    NOT_UNDERSTOOD = "not_understood"
     WRONG_SECRET = "wrong_secret"  # noqa: S105  a code, no secret
     HEAD_MISMATCH = "head_mismatch"
     LOG_ROLLED_BACK = "log_rolled_back"

@@ -38,6 +38,10 @@ READY_S = 20
 STALLED_S = 30
 KEPT = 3
 """Earlier demos that stay in HOME/earlier."""
+_OF_A_DEMO = (
+    *(f"{name}{end}" for name in ("journal.db", "views.db") for end in ("", "-wal", "-shm")),
+    *("keys", "heads", "settings.toml", "simulator"),
+)
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -115,6 +119,7 @@ def demo(
     play = Play(profile, seed, date.date().isoformat(), days, transactions)
     screens = not (headless or as_json) and sys.stdin.isatty() and sys.stderr.isatty()
     home = _home(ctx)
+    home.own()  # from here to the end: two demos at once would put each other aside
     stage = _prepare(home, play)
     with _simulator(stage, home, play, speed=PACE if screens else 0) as (process, terminal):
         settings = _settle(home, stage, play, terminal)
@@ -146,29 +151,25 @@ def _home(ctx: click.Context) -> Home:
             _("The home {home} holds a real record; a demo does not go into it.").format(home=home.path),
             _("Name another folder with --home, or none for the demo's own."),
         )
-    if home.journal.exists() and not home.exists:
+    if home.exists and not _Stage(home.path / "simulator").play.exists():
         raise HomeError(
-            _("There is a journal without settings in {home}.").format(home=home.path),
-            _("Name another folder with --home."),
+            _("The home {home} was made for practice by hand; a demo does not go into it.").format(home=home.path),
+            _("Name another folder with --home, or none for the demo's own."),
         )
+    home.make()
     return home
 
 
 def _prepare(home: Home, play: Play) -> _Stage:
     """The stage for this play: the same one if it was interrupted, else a new one, with the earlier demo put aside."""
     stage = _Stage(home.path / "simulator")
-    home.make()
-    home.own()
-    try:
-        if home.exists and not _interrupted(stage, play):
-            _put_aside(home)
-        stage.folder.mkdir(exist_ok=True)
-        stage.play.write_bytes(msgspec.json.encode(play))
-        if not home.secret.exists():
-            home.keys.mkdir(mode=0o700, exist_ok=True)
-            write_secret(home.secret, new_secret())
-    finally:
-        home.disown()
+    if stage.play.exists() and not _interrupted(stage, play):
+        _put_aside(home)
+    stage.folder.mkdir(exist_ok=True)
+    stage.play.write_bytes(msgspec.json.encode(play))
+    if not home.secret.exists():
+        home.keys.mkdir(mode=0o700, exist_ok=True)
+        write_secret(home.secret, new_secret())
     return stage
 
 
@@ -187,10 +188,10 @@ def _put_aside(home: Home) -> None:
     while target.exists():
         target = target.with_name(target.name + "-")
     target.mkdir()
-    for path in list(home.path.iterdir()):
-        if path != earlier and path.name != "agent.lock":
-            path.rename(target / path.name)
-    for old in sorted(earlier.iterdir())[:-KEPT]:
+    for name in _OF_A_DEMO:
+        if (home.path / name).exists():
+            (home.path / name).rename(target / name)
+    for old in sorted(path for path in earlier.iterdir() if (path / "simulator" / "play.json").exists())[:-KEPT]:
         shutil.rmtree(old)
 
 

@@ -169,8 +169,8 @@ def _tell(report: Report) -> None:
 
 
 @journal.command()
-@click.option("--from", "start", type=click.IntRange(0), help="First entry [default: the last 20].")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--from", "start", type=click.IntRange(0, 2**53), help="First entry [default: the last 20].")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=20, show_default=True)
 @as_json
 @click.pass_context
 def log(ctx: click.Context, *, start: int | None, limit: int, as_json: bool) -> None:
@@ -187,7 +187,7 @@ def log(ctx: click.Context, *, start: int | None, limit: int, as_json: bool) -> 
 
 
 @journal.command()
-@click.argument("seq", type=click.IntRange(0))
+@click.argument("seq", type=click.IntRange(0, 2**53))
 @as_json
 @click.pass_context
 def show(ctx: click.Context, *, seq: int, as_json: bool) -> None:
@@ -200,7 +200,7 @@ def show(ctx: click.Context, *, seq: int, as_json: bool) -> None:
 
 
 @journal.command()
-@click.argument("seq", type=click.IntRange(0))
+@click.argument("seq", type=click.IntRange(0, 2**53))
 @as_json
 @click.pass_context
 def proof(ctx: click.Context, *, seq: int, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -41,15 +42,16 @@ def serve(
     if port is not None:
         settings = msgspec.structs.replace(settings, port=port)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_given: stop.set())
     with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_given: stop.set())
         told = None
         while not stop.is_set():
             status = desk.status()
             if (shown := _shown(status)) != told:
                 told = shown
-                click.echo(shown, err=True)
+                with suppress(OSError):  # whoever read the log has gone; recording goes on
+                    click.echo(shown, err=True)
             # A short wait, so that a signal is answered at once: waiting on a condition does not end with one.
             desk.wait(status.revision, 500)
 

@@ -24,7 +24,7 @@ def transactions() -> None:
 @click.option("--date", help="One day, as YYYY-MM-DD [default: all].")
 @click.option("--search", help="Part of a trace, RRN or reference, the last four digits, or an amount (12.00).")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0)
+@click.option("--offset", type=click.IntRange(0, 2**53), default=0)
 @as_json
 @click.pass_context
 def list_(ctx: click.Context, *, date: str | None, search: str | None, limit: int, offset: int, as_json: bool) -> None:

@@ -155,6 +155,11 @@ def is_io_error(error: BaseException) -> bool:
     return _primary_code(error) == _IO_ERROR
 
 
+def is_missing(error: BaseException) -> bool:
+    """A table or column is not there: views of another making."""
+    return isinstance(error, OperationalError) and str(error).startswith("no such ")
+
+
 def is_damage(error: BaseException) -> bool:
     """SQLite itself finds the file malformed."""
     return _primary_code(error) in {_CORRUPT, _NOT_A_DATABASE}

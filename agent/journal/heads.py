@@ -20,6 +20,8 @@ from agent.journal.checkpoint import LONGEST_NOTE, Checkpoint, NoteError, Signat
 from agent.journal.reader import Reader
 
 LOCAL = "local"
+SET_ASIDE = "mismatch-"
+"""How the names begin of heads that the journal does not fit, and that stand in it as such."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -120,15 +122,24 @@ def set_aside(home: Path, note: str) -> None:
     """Keep a head that the journal does not fit, so that local.note may go on and every later verify still finds it."""
     try:
         checkpoint = Checkpoint.parse(note)
-        name = f"mismatch-{checkpoint.size}-{checkpoint.root.hex()[:16]}"
+        name = f"{SET_ASIDE}{checkpoint.size}-{checkpoint.root.hex()[:16]}"
     except NoteError:
-        name = "mismatch-unreadable"
+        name = f"{SET_ASIDE}unreadable"
     remember(home, note, name)
 
 
 def remembered(home: Path) -> dict[str, str]:
-    """Every head kept in the home: name → note, sorted by name. What is no text comes back as an empty note."""
-    return {path.stem: read_note(path) for path in sorted((home / "heads").glob("*.note"))}
+    """Every head kept in the home: name → note, sorted by name.
+
+    What cannot be read, or is empty, remembers nothing: a power cut may leave local.note so. Any other text stands for a
+    head, if only for one that nobody signed.
+    """
+    found = {}
+    for path in sorted((home / "heads").glob("*.note")):
+        with suppress(OSError):
+            if path.stat().st_size:
+                found[path.stem] = read_note(path)
+    return found
 
 
 def read_note(path: Path) -> str:

@@ -144,13 +144,13 @@ class Reader:
     # The terminal's event stream
 
     def last_events(self) -> dict[tuple[str, str], int]:
-        """(terminal, log epoch) → number of the last event that the journal holds or has signed as lost."""
+        """(terminal, log epoch) → number of the last event that the journal holds or signed as lost; newest epoch last."""
         last: dict[tuple[str, str], int] = {}
         for start, end, terminal, log_epoch in self._stretches():
             mark = self._mark_before(end, start)
             if mark is None:
                 raise damaged(_("The journal's list of log epochs does not fit its entries."))
-            last[terminal, log_epoch] = max(mark.number, last.get((terminal, log_epoch), 0))
+            last[terminal, log_epoch] = max(mark.number, last.pop((terminal, log_epoch), 0))
         return last
 
     def event_sha256(self, terminal: str, log_epoch: str, number: int) -> str | None:

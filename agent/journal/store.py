@@ -57,6 +57,7 @@ class Journal(Reader):
         self.path = path
         self._signer = signer
         self._stopped = False
+        self._file: tuple[int, int] | None = None  # device and inode, once the journal stands under its name
         self._local = LocalNote(path.parent)
         self._head: Head
         self._frontier: merkle.Frontier
@@ -113,6 +114,7 @@ class Journal(Reader):
         journal = cls(path, signer, connection)
         try:
             journal._begin()
+            journal._file = journal._file_there()
         except engine.Error as error:
             connection.close()
             raise cannot_open(path, error) from error
@@ -185,7 +187,9 @@ class Journal(Reader):
         self._commit(entry_rows, node_rows, private_rows, stretch_rows, (frontier.size, at, note))
         self._frontier, self._nodes, self._current = frontier, nodes, current
         self._head = Head(checkpoint.origin, checkpoint.size, checkpoint.root, at, note, self._signer.vkey)
-        self._last.update(last)
+        for epoch, number in last.items():
+            self._last.pop(epoch, None)
+            self._last[epoch] = number
         self._keep_recent(marks)
         self._local.write(note)
         return self._head
@@ -216,10 +220,20 @@ class Journal(Reader):
                 cursor.executemany(_INSERT_STRETCH, stretches)
             cursor.execute(_INSERT_HEAD, head)
             cursor.execute("COMMIT")
+            if self._file_there() != self._file:  # committed to a file that nobody will find again
+                self._stopped = True
+                raise _taken_away(self.path)
         except engine.Error as error:
             cursor.close()  # an open statement would keep the file, and its locks, past the connection's close
             self._after_failure(error)
             raise cannot_write(error) from error
+
+    def _file_there(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116  on every commit's way
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _after_failure(self, error: engine.Error) -> None:
         if not engine.is_io_error(error) and not engine.is_damage(error):
@@ -235,6 +249,7 @@ class Journal(Reader):
             self._connection = engine.connect_writer(self.path)
             busy, _log, _moved = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._begin()
+            self._file = self._file_there()
             self._stopped = bool(busy) or not compare(self, acknowledged).fits
         except (engine.Error, JournalError):
             self._stopped = True
@@ -312,6 +327,13 @@ def cannot_open(path: Path, error: BaseException) -> JournalError:
     return JournalError(
         _("The journal {path} cannot be opened for writing: {reason}.").format(path=path, reason=error),
         _("See that no other program holds it and that this user may write there."),
+    )
+
+
+def _taken_away(path: Path) -> JournalError:
+    return JournalError(
+        _("The journal {path} was moved, replaced or removed under the running agent.").format(path=path),
+        _("Put the file back, with its -wal, and start the agent again; the terminal keeps its events until then."),
     )
 
 

@@ -18,6 +18,7 @@ from agent.journal.kinds import (
     SecuritySeen,
     TerminalSaid,
 )
+from agent.log_position import QUIET_MS
 from agent.pump import HEAD_EVERY_MS, RECORD_RETRY_MS, Pump
 from agent.views import LinkState, NoticeCode
 from protocol.conversation import Conversation
@@ -147,9 +148,14 @@ class Bench:
     def record(self) -> None:
         """The storage commits everything asked for."""
         for record in self.records:
-            events = [f.event for f in record.facts if isinstance(f, TerminalSaid | EventUnreadable)]
             self.size += len(record.facts)
-            last = (events[-1].log_epoch, events[-1].number or 0) if events else None
+            last = None
+            for fact in record.facts:
+                match fact:
+                    case TerminalSaid() | EventUnreadable():
+                        last = (fact.event.log_epoch, fact.event.number or 0)
+                    case EventGap():
+                        last = (fact.log_epoch, fact.last)
             self.give(a.Recorded(last, self.size, f"note {self.size}"))
         self.records.clear()
         self.turn()
@@ -193,12 +199,18 @@ def test_events_before_the_sync_are_left_alone() -> None:
 
 
 def test_the_sync_starts_after_what_the_journal_holds() -> None:
-    bench = Bench(hello=replace(HELLO, last_written=9), last_events={("SN1", "e1"): 7})
+    bench = Bench(hello=replace(HELLO, last_written=9, last_acknowledged=7), last_events={("SN1", "e1"): 7})
     bench.connect()
     assert bench.heard[-1].start == 8  # type: ignore[attr-defined]
 
 
-def test_a_gap_is_asked_for_and_signed_only_if_it_stays() -> None:
+def test_what_the_terminal_does_not_know_to_be_acknowledged_is_told_again_and_compared() -> None:
+    bench = Bench(hello=replace(HELLO, last_written=9, last_acknowledged=3), last_events={("SN1", "e1"): 7})
+    bench.connect()
+    assert bench.heard[-1].start == 4  # type: ignore[attr-defined]
+
+
+def test_a_gap_is_asked_for_and_signed_only_if_it_stays_on_a_quiet_line() -> None:
     bench = Bench()
     bench.connect()
     bench.say(event(1))
@@ -206,6 +218,12 @@ def test_a_gap_is_asked_for_and_signed_only_if_it_stays() -> None:
     bench.say(event(4))
     assert bench.facts == []
     assert bench.heard[-1].start == 2  # type: ignore[attr-defined]
+    bench.say(event(4))
+    assert bench.facts == [], "under way when the SYNC went out, for all we know"
+    bench.now += QUIET_MS
+    bench.give(a.Due())
+    bench.turn()
+    assert [m.start for m in bench.heard if isinstance(m, Sync)] == [1, 2, 2]
     bench.say(event(4))
     (gap, said) = bench.facts
     assert isinstance(gap, EventGap) and (gap.first, gap.last) == (2, 3)
@@ -223,7 +241,7 @@ def test_what_the_terminal_no_longer_retains_is_signed_as_lost() -> None:
 
 
 def test_a_log_that_ends_before_what_was_told_is_a_rollback_recorded_once() -> None:
-    bench = Bench(hello=replace(HELLO, last_written=4), last_events={("SN1", "e1"): 9})
+    bench = Bench(hello=replace(HELLO, last_written=4, last_acknowledged=4), last_events={("SN1", "e1"): 9})
     bench.connect()
     (rolled,) = bench.facts
     assert isinstance(rolled, LogRolledBack) and (rolled.last_written, rolled.journal_has) == (4, 9)
@@ -231,7 +249,7 @@ def test_a_log_that_ends_before_what_was_told_is_a_rollback_recorded_once() -> N
     bench.record()
     bench.say(event(5, "told anew"))
     bench.record()
-    bench.hello = replace(bench.hello, last_written=5)
+    bench.hello = replace(bench.hello, last_written=5, last_acknowledged=5)
     bench.give(a.PortLost("pulled"))
     bench.terminal.close(bench.now)
     bench.connect()
@@ -317,7 +335,7 @@ def test_a_failed_commit_acknowledges_nothing_and_the_events_are_asked_for_again
     first = bench.records[0]
     facts = tuple(bench.facts)
     bench.records.clear()
-    bench.give(a.RecordFailed(facts, "The disk is full.", "Free some space."))  # type: ignore[arg-type]
+    bench.give(a.RecordFailed(first.attempt, facts, "The disk is full.", "Free some space."))  # type: ignore[arg-type]
     bench.say(event(3))
     assert bench.acks() == [] and bench.facts == []
     assert bench.shown is not None and bench.shown.notices[0].facts["what"] == "The disk is full."

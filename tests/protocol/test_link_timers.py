@@ -27,7 +27,9 @@ class Peer:
         self.keys = SessionKeys(self.number, SECRET, hello.body[:32], b"T" * 32)
         self.counter = 0
         reply = b"T" * 32 + self.keys.seal_hello(b"hello", hello.body)
-        self.agent.receive(encode(Frame(FrameType.HELLO_REPLY, Direction.TO_AGENT, 0, 0, body=reply)), START)
+        self.agent.receive(
+            encode(Frame(FrameType.HELLO_REPLY, Direction.TO_AGENT, 0, 0, self.number, body=reply)), START
+        )
         assert self.agent.is_open
         self.agent.take()
 

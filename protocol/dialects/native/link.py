@@ -148,7 +148,7 @@ class NativeLink:
 
     def _follow_hint(self, now: int) -> None:
         """Something stayed unanswered: a NO_SESSION heard before may hasten a HELLO; it never ends a session by itself."""
-        if self._lost_hint:
+        if self._lost_hint and self._agent:
             self._lost_hint = False
             self._hello_due = min(self._hello_due, now)
 
@@ -214,12 +214,12 @@ class NativeLink:
             payload = self._settings.hello()
             reply = fresh + keys.seal_hello(payload, frame.body)
             offer = self._handshake = Handshake(frame.body, number, keys, reply, payload)
-        self._put_plain(FrameType.HELLO_REPLY, 0, offer.reply)
+        self._put_plain(FrameType.HELLO_REPLY, 0, offer.reply, ack=number)
 
     def _take_hello_reply(self, frame: Frame, now: int) -> None:
         """Agent: a reply that opens under our secret makes the session; any other is somebody else's."""
         call = self._handshake
-        if call is None:
+        if call is None or frame.ack != call.session:  # late, or to the HELLO of an agent that is no more
             self.counters.stale += 1
             return
         fresh, sealed = frame.body[:RANDOM_SIZE], frame.body[RANDOM_SIZE:]
@@ -359,5 +359,5 @@ class NativeLink:
         frame = Frame(kind, self._ours, session.keys.session, counter, session.last_data & 0xFFFF, more, body)
         return counter, encode(session.keys.seal(frame))
 
-    def _put_plain(self, kind: FrameType, session: int, body: bytes) -> None:
-        self._wire += encode(Frame(kind, self._ours, session, 0, body=body))
+    def _put_plain(self, kind: FrameType, session: int, body: bytes, ack: int = 0) -> None:
+        self._wire += encode(Frame(kind, self._ours, session, 0, ack, body=body))

@@ -148,9 +148,9 @@ HELLO_FIELDS = Layout(
     0x0001,
     m.TerminalHello,  # no message: the payload of a HELLO_REPLY
     (
-        Field(CRITICAL | 0x80, "terminal", v.text(32)),
-        Field(CRITICAL | 0x81, "log_epoch", v.text(32)),
-        Field(0x82, "boot_id", v.text(32)),
+        Field(CRITICAL | 0x80, "terminal", v.identifier(32)),
+        Field(CRITICAL | 0x81, "log_epoch", v.identifier(32)),
+        Field(0x82, "boot_id", v.identifier(32)),
         Field(0x52, "oldest_retained", v.UNSIGNED),
         Field(0x53, "last_written", v.UNSIGNED),
         Field(0x83, "last_acknowledged", v.UNSIGNED),
