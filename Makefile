@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 ARGS ?=
+N ?= 200
+SEED ?= 0
 
-.PHONY: help run test check bench constraints clean
+.PHONY: help run test check bench dst catalogues constraints clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -29,6 +31,12 @@ check: $(STAMP) ## Format, lint, types, import contracts, generated docs
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@$(BIN)/python docs/build.py --check
 	@echo "All checks passed."
+
+dst: $(STAMP) ## Seeded fault schedules of the pump: make dst N=1000 SEED=0
+	@$(BIN)/python -m tests.dst $(SEED) $(N) $(ARGS)
+
+catalogues: $(STAMP) ## Bring the Chinese catalogues up to date with the source, and compile them
+	@$(BIN)/python -m tests.catalogues
 
 bench: $(STAMP) ## Measure, and write docs/performance.md
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -147,6 +147,7 @@ class Storage:
             known = error if isinstance(error, CounterfoilError) else _unforeseen(error)
             self._answered(RecordFailed(self._attempt, tuple(facts), known.what, known.todo))
             self._attempt += 1
+            self._second_tellings = None  # read from the journal again: what was not recorded is told again
             return
         for fact in facts:
             if isinstance(fact, HeadMismatch):

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from agent.home import Home
-from agent.journal.keys import PassphraseSources
-from agent.opening import make_home
+from agent.journal import heads
+from agent.journal.entries import Entry
+from agent.journal.keys import PassphraseSources, verifying_key
+from agent.journal.reader import open_reader
+from agent.opening import agent_at_work, make_home
 from agent.runner import read_secret
 from agent.settings import Settings
 
@@ -154,6 +157,26 @@ def agent() -> Iterator[Callable[..., Agent]]:
             each.kill()
 
 
+@pytest.fixture
+def recorded(simulator: Callable[..., Simulator], home_for: Callable[..., Home]) -> tuple[Home, Simulator]:
+    """A home whose agent recorded a small day and was closed cleanly, and its terminal."""
+    terminal = simulator("--seed", "9", "--transactions", "30", "--speed", "0", "--then", "stay")
+    home = home_for(terminal)
+    with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
+        until(lambda: terminal.closed_days() and desk.today("2026-03-02").events >= 60)
+        until(lambda: heads.remembered(home.path)["local"] == desk.status().head.note)
+    return home, terminal
+
+
+def entries_of(home: Home) -> list[Entry]:
+    """Every entry of the home's journal, read from the file."""
+    reader = open_reader(home.journal, verifying_key(home.path))
+    try:
+        return list(reader.entries())
+    finally:
+        reader.close()
+
+
 def run_counterfoil(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, without a terminal."""
     return subprocess.run(
@@ -165,6 +188,16 @@ def run_counterfoil(*arguments: str, **environment: str) -> subprocess.Completed
         timeout=120,
         check=False,
     )
+
+
+def refused(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Exit code and stderr: at most a usage line more than two sentences, nothing of Python's."""
+    assert result.returncode == code, result
+    said = result.stderr
+    assert "Traceback" not in said
+    for word in words:
+        assert word in said, said
+    assert len([line for line in said.splitlines() if not line.startswith(("Recording", "Verifying"))]) == 2, said
 
 
 def until(condition: Callable[[], Any], seconds: float = 30) -> Any:

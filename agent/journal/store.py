@@ -57,6 +57,7 @@ class Journal(Reader):
         self.path = path
         self._signer = signer
         self._stopped = False
+        self._name = str(path)
         self._file: tuple[int, int] | None = None  # device and inode, once the journal stands under its name
         self._local = LocalNote(path.parent)
         self._head: Head
@@ -230,7 +231,7 @@ class Journal(Reader):
 
     def _file_there(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self.path)  # noqa: PTH116  on every commit's way
+            found = os.stat(self._name)  # noqa: PTH116  on every commit's way
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from agent import actions as a
 from agent.desk import Desk, HomeDesk
 from agent.desk_socket import SocketDesk
-from agent.errors import HomeError, LinkError, NotFound
+from agent.errors import CounterfoilError, HomeError, LinkError, NotFound
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session, open_desk
@@ -148,7 +149,7 @@ def test_a_guest_is_served_over_the_socket_which_is_the_owners_alone(
     home = home_for(terminal)
     with agent_at_work(home, home.settings(), PassphraseSources()):
         assert stat.S_IMODE(os.stat(home.socket).st_mode) == 0o600
-        with open_desk(home) as guest:
+        with open_desk(Home(home.path)) as guest:  # another process has a Home of its own
             assert isinstance(guest, SocketDesk)
             assert guest.status().terminal == terminal.terminal
     assert not home.socket.exists()
@@ -159,7 +160,8 @@ def test_a_socket_at_the_end_of_a_very_long_path(
 ) -> None:
     home = home_for(terminal, "/".join(["a-folder-with-a-long-name"] * 6))
     assert len(str(home.socket)) > 108
-    with agent_at_work(home, home.settings(), PassphraseSources()), open_desk(home) as guest:
+    with agent_at_work(home, home.settings(), PassphraseSources()), open_desk(Home(home.path)) as guest:
+        assert isinstance(guest, SocketDesk)
         assert guest.status().simulated
 
 
@@ -167,6 +169,26 @@ def test_a_socket_that_nobody_serves_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(HomeError) as refused:
         SocketDesk(tmp_path / "agent.sock").status()
     assert refused.value.what and refused.value.todo
+
+
+def test_a_pump_that_broke_is_said_to_whoever_asks(
+    recorded: tuple[Home, Simulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, _terminal = recorded
+    with agent_at_work(home, home.settings(), PassphraseSources()) as owner:
+        await_session(owner)
+        runner = owner._online()
+
+        def broken(*_given: object) -> None:
+            raise ZeroDivisionError("planted")
+
+        monkeypatch.setattr(runner._pump, "step", broken)
+        runner._inbox.put(a.Due())
+        until(lambda: not runner._thread.is_alive())
+        for desk in (owner, SocketDesk(home.socket)):
+            with pytest.raises(CounterfoilError) as refused:
+                desk.status()
+            assert "planted" in refused.value.what and refused.value.todo
 
 
 def test_garbage_on_the_socket_harms_nobody(terminal: Simulator, home_for: Callable[..., Home]) -> None:
@@ -187,7 +209,7 @@ def test_garbage_on_the_socket_harms_nobody(terminal: Simulator, home_for: Calla
                 stranger.shutdown(socket.SHUT_WR)
                 answer = stranger.makefile("rb").readline()
                 assert b'"error"' in answer
-        with open_desk(home) as guest:
+        with open_desk(Home(home.path)) as guest:  # another process has a Home of its own
             assert guest.status().simulated
 
 

@@ -2,170 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import pytest
 
 from agent import actions as a
 from agent.journal.heads import Verdict
-from agent.journal.kinds import (
-    EventGap,
-    EventUnreadable,
-    HeadMismatch,
-    LogReplaced,
-    LogRolledBack,
-    SecuritySeen,
-    TerminalSaid,
-)
-from agent.log_position import QUIET_MS
-from agent.pump import HEAD_EVERY_MS, RECORD_RETRY_MS, Pump
+from agent.journal.kinds import HeadMismatch, SecuritySeen, TerminalSaid
+from agent.pump import HEAD_EVERY_MS, RECORD_RETRY_MS
+from agent.security_counts import DAY_MS, MOST_A_DAY, SecurityCounts
 from agent.views import LinkState, NoticeCode
 from protocol.conversation import Conversation
 from protocol.dialect import Role
-from protocol.events import Received
-from protocol.messages import (
-    DeviceEvent,
-    DeviceEventKind,
-    EventAck,
-    HeadGet,
-    HeadPut,
-    HeadReply,
-    Severity,
-    Sync,
-    SyncReply,
-    TerminalHello,
-)
-
-SECRET = bytes(range(32))
-HELLO = TerminalHello(
-    terminal="SN1",
-    log_epoch="e1",
-    boot_id="b1",
-    oldest_retained=1,
-    last_written=0,
-    last_acknowledged=0,
-    clock=1_000,
-    simulated=False,
-)
-
-
-def event(number: int, detail: str = "") -> DeviceEvent:
-    return DeviceEvent(
-        number=number, at=number * 1000, kind=DeviceEventKind.FAULT, severity=Severity.MINOR, detail=detail or None
-    )
-
-
-class Bench:
-    """A pump and a terminal's end of the wire, in one virtual time. recorded: what the pump asked to record."""
-
-    def __init__(
-        self,
-        *,
-        hello: TerminalHello = HELLO,
-        last_events: dict[tuple[str, str], int] | None = None,
-        simulated: bool = False,
-    ) -> None:
-        self.now = 0
-        self.hello = hello
-        randomness = (bytes([n % 256]) for n in itertools.count(1))
-        fresh = lambda n: next(randomness) * n  # noqa: E731
-        self.terminal = Conversation("native", Role.TERMINAL, secret=SECRET, random=fresh, hello=lambda: self.hello)
-        self.pump = Pump(
-            Conversation("native", Role.AGENT, secret=SECRET, random=fresh),
-            terminal="SN1",
-            simulated=simulated,
-            last_events=last_events or {},
-            head_size=1,
-            head_note="note 1",
-        )
-        self.wire: list[bytes] = []
-        self.records: list[a.Record] = []
-        self.shown: a.Show | None = None
-        self.compared: list[str] = []
-        self.answers: list[a.Answer] = []
-        self.heard: list[object] = []
-        self.remembered: str | None = None
-        self.size = 1
-        self.retained = 1
-
-    def give(self, given: a.Input) -> None:
-        for action in self.pump.step(self.now, 5_000_000 + self.now, given):
-            match action:
-                case a.Write(data):
-                    self.wire.append(data)
-                case a.Record():
-                    self.records.append(action)
-                case a.Show():
-                    self.shown = action
-                case a.CompareHead(note):
-                    self.compared.append(note)
-                case a.Answer():
-                    self.answers.append(action)
-
-    def turn(self) -> None:
-        """Carry everything between both ends until nobody has anything to say."""
-        while True:
-            moved = False
-            while self.wire:
-                self.terminal.receive(self.wire.pop(0), self.now)
-                moved = True
-            for happened in self.terminal.events():
-                moved = True
-                if isinstance(happened, Received):
-                    self.heard.append(happened.message)
-                    self._reply(happened.message)
-            self.terminal.tick(self.now)
-            if back := self.terminal.outgoing(self.now):
-                self.give(a.LineBytes(back))
-                moved = True
-            if not moved:
-                return
-
-    def _reply(self, message: object) -> None:
-        match message:
-            case HeadGet(request_id=number):
-                self.terminal.send(HeadReply(checkpoint=self.remembered, request_id=number), self.now)
-            case HeadPut(request_id=number, checkpoint=note):
-                self.remembered = note
-                self.terminal.send(HeadReply(checkpoint=note, request_id=number), self.now)
-            case Sync(request_id=number):
-                reply = SyncReply(
-                    oldest_retained=self.retained, last_written=self.hello.last_written, request_id=number
-                )
-                self.terminal.send(reply, self.now)
-
-    def connect(self) -> None:
-        self.terminal.open(self.now)
-        self.give(a.PortOpened())
-        self.turn()
-
-    def say(self, *events: DeviceEvent) -> None:
-        for each in events:
-            self.terminal.send(each, self.now)
-        self.turn()
-
-    def record(self) -> None:
-        """The storage commits everything asked for."""
-        for record in self.records:
-            self.size += len(record.facts)
-            last = None
-            for fact in record.facts:
-                match fact:
-                    case TerminalSaid() | EventUnreadable():
-                        last = (fact.event.log_epoch, fact.event.number or 0)
-                    case EventGap():
-                        last = (fact.log_epoch, fact.last)
-            self.give(a.Recorded(last, self.size, f"note {self.size}"))
-        self.records.clear()
-        self.turn()
-
-    @property
-    def facts(self) -> list[object]:
-        return [fact for record in self.records for fact in record.facts]
-
-    def acks(self) -> list[int]:
-        return [m.up_to for m in self.heard if isinstance(m, EventAck)]
+from protocol.messages import Error, ErrorCode, HeadGet, HeadPut, Sync, SyncReply, TerminalHello
+from tests.agent.pump_bench import HELLO, Bench, event
 
 
 def test_a_session_begins_with_the_remembered_head_then_the_sync_then_events() -> None:
@@ -198,73 +48,6 @@ def test_events_before_the_sync_are_left_alone() -> None:
     assert len(bench.facts) == 1
 
 
-def test_the_sync_starts_after_what_the_journal_holds() -> None:
-    bench = Bench(hello=replace(HELLO, last_written=9, last_acknowledged=7), last_events={("SN1", "e1"): 7})
-    bench.connect()
-    assert bench.heard[-1].start == 8  # type: ignore[attr-defined]
-
-
-def test_what_the_terminal_does_not_know_to_be_acknowledged_is_told_again_and_compared() -> None:
-    bench = Bench(hello=replace(HELLO, last_written=9, last_acknowledged=3), last_events={("SN1", "e1"): 7})
-    bench.connect()
-    assert bench.heard[-1].start == 4  # type: ignore[attr-defined]
-
-
-def test_a_gap_is_asked_for_and_signed_only_if_it_stays_on_a_quiet_line() -> None:
-    bench = Bench()
-    bench.connect()
-    bench.say(event(1))
-    bench.record()
-    bench.say(event(4))
-    assert bench.facts == []
-    assert bench.heard[-1].start == 2  # type: ignore[attr-defined]
-    bench.say(event(4))
-    assert bench.facts == [], "under way when the SYNC went out, for all we know"
-    bench.now += QUIET_MS
-    bench.give(a.Due())
-    bench.turn()
-    assert [m.start for m in bench.heard if isinstance(m, Sync)] == [1, 2, 2]
-    bench.say(event(4))
-    (gap, said) = bench.facts
-    assert isinstance(gap, EventGap) and (gap.first, gap.last) == (2, 3)
-    assert isinstance(said, TerminalSaid) and said.message.number == 4
-
-
-def test_what_the_terminal_no_longer_retains_is_signed_as_lost() -> None:
-    bench = Bench(hello=replace(HELLO, oldest_retained=5, last_written=9))
-    bench.retained = 5
-    bench.connect()
-    (gap,) = bench.facts
-    assert isinstance(gap, EventGap) and (gap.first, gap.last) == (1, 4)
-    bench.say(event(5))
-    assert len(bench.facts) == 2
-
-
-def test_a_log_that_ends_before_what_was_told_is_a_rollback_recorded_once() -> None:
-    bench = Bench(hello=replace(HELLO, last_written=4, last_acknowledged=4), last_events={("SN1", "e1"): 9})
-    bench.connect()
-    (rolled,) = bench.facts
-    assert isinstance(rolled, LogRolledBack) and (rolled.last_written, rolled.journal_has) == (4, 9)
-    assert bench.heard[-1].start == 5  # type: ignore[attr-defined]
-    bench.record()
-    bench.say(event(5, "told anew"))
-    bench.record()
-    bench.hello = replace(bench.hello, last_written=5, last_acknowledged=5)
-    bench.give(a.PortLost("pulled"))
-    bench.terminal.close(bench.now)
-    bench.connect()
-    assert bench.facts == []
-    assert bench.heard[-1].start == 6  # type: ignore[attr-defined]
-
-
-def test_a_new_log_epoch_is_recorded_and_counts_from_its_beginning() -> None:
-    bench = Bench(hello=replace(HELLO, log_epoch="e2", last_written=2), last_events={("SN1", "e1"): 9})
-    bench.connect()
-    (replaced,) = bench.facts
-    assert isinstance(replaced, LogReplaced) and replaced.old_log_epoch == "e1"
-    assert bench.heard[-1].start == 1  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize(
     ("hello", "code"),
     [
@@ -283,6 +66,44 @@ def test_a_terminal_that_is_not_ours_is_refused_and_said_so(hello: TerminalHello
     bench.give(a.Due())
     bench.turn()
     assert bench.shown.state is LinkState.UP and bench.shown.notices == ()
+
+
+def test_nothing_is_asked_before_head_get_in_a_session_that_replaces_another() -> None:
+    """The terminal boots again behind an adapter that stays: what was asked fails, the new session begins with HEAD_GET."""
+    bench = Bench()
+    bench.reply = lambda message: None  # HEAD_GET stays without an answer
+    bench.connect()
+    assert [type(m) for m in bench.heard] == [HeadGet]
+    bench.heard.clear()
+    bench.boot()
+    bench.terminal.open(bench.now)
+    bench.wait(40_000, step=100)
+    assert bench.heard and isinstance(bench.heard[0], HeadGet), bench.heard
+
+
+def test_a_terminal_whose_hello_is_not_understood_is_told_apart_from_silence() -> None:
+    bench = Bench()
+    link = bench.terminal._link  # type: ignore[attr-defined]  # no Conversation says a hello like that
+    link._settings = replace(link._settings, hello=lambda: b"\xff\xff\0\0")
+    bench.connect()
+    bench.wait(200_000)
+    assert bench.shown is not None
+    assert NoticeCode.NOT_UNDERSTOOD in {notice.code for notice in bench.shown.notices}
+
+
+def test_a_sync_that_the_terminal_refuses_is_tried_again() -> None:
+    bench = Bench()
+
+    def refuse(message: object) -> None:
+        if isinstance(message, Sync):
+            bench.terminal.send(Error(code=ErrorCode.NOT_NOW, request_id=message.request_id), bench.now)
+        else:
+            bench.reply_as_asked(message)
+
+    bench.reply = refuse
+    bench.connect()
+    bench.wait(120_000)
+    assert len(bench.sync_starts()) > 1
 
 
 @pytest.mark.parametrize("verdict", [Verdict.CUT, Verdict.FORKED, Verdict.BAD_SIGNATURE])
@@ -328,6 +149,18 @@ def test_the_head_goes_to_the_terminal_when_idle_and_at_the_latest_after_a_minut
     assert bench.now - start <= HEAD_EVERY_MS + 200
 
 
+def test_a_head_put_that_got_no_answer_is_tried_again() -> None:
+    bench = Bench()
+    bench.connect()
+    bench.reply = lambda message: None if isinstance(message, HeadPut) else bench.reply_as_asked(message)
+    bench.wait(1_000)
+    assert sum(isinstance(message, HeadPut) for message in bench.heard) == 1
+    assert bench.remembered is None
+    bench.reply = bench.reply_as_asked
+    bench.wait(300_000, step=500)
+    assert bench.remembered == "note 1"
+
+
 def test_a_failed_commit_acknowledges_nothing_and_the_events_are_asked_for_again() -> None:
     bench = Bench()
     bench.connect()
@@ -365,6 +198,29 @@ def test_security_events_make_one_entry_for_each_kind_and_minute() -> None:
     assert len(seen) == 1 and seen[0].what == "wrong_secret" and 1 < seen[0].count <= 60
     assert bench.shown is not None
     assert NoticeCode.WRONG_SECRET in {n.code for n in bench.shown.notices}
+
+
+def test_security_seen_in_the_last_minute_is_recorded_at_leave() -> None:
+    bench = Bench()
+    stranger = Conversation("native", Role.TERMINAL, secret=bytes(32), random=lambda n: bytes(n), hello=lambda: HELLO)
+    stranger.open(0)
+    bench.give(a.PortOpened())
+    stranger.receive(b"".join(bench.wire), 0)
+    bench.give(a.LineBytes(stranger.outgoing(0)))
+    assert bench.facts_of(SecuritySeen) == []
+    bench.give(a.Leave())
+    (seen,) = bench.facts_of(SecuritySeen)
+    assert (seen.what, seen.count) == ("wrong_secret", 1)
+
+
+def test_unreadable_messages_without_a_number_are_bounded_by_the_day_not_for_ever() -> None:
+    counts = SecurityCounts()
+    for _message in range(MOST_A_DAY):
+        counts.due(DAY_MS)
+        assert counts.unnumbered(DAY_MS)
+    assert not counts.unnumbered(DAY_MS)
+    counts.due(3 * DAY_MS)
+    assert counts.unnumbered(3 * DAY_MS)
 
 
 def test_questions_of_the_desk_are_answered_and_none_waits_for_ever() -> None:

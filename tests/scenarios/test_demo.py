@@ -141,3 +141,23 @@ def test_no_full_card_number_in_any_file(tmp_path: Path) -> None:
             continue
         for run in re.findall(rb"(?<![0-9a-f])[3-6]\d{12,18}(?![0-9a-f])", path.read_bytes()):
             assert not luhn(run.decode()), (path, run)
+
+
+def test_a_record_that_differs_from_the_ledger_is_said_and_is_exit_1(tmp_path: Path) -> None:
+    """The ledger is changed behind the demo's back, before it compares: one fen in one closing line."""
+    home = tmp_path / "H"
+    arguments = ["--home", str(home), "demo", "--headless", "--transactions", "5", "--json"]
+    changed = (
+        "import agent.commands.demo as d; read = d._ledger\n"
+        "def one_fen_more(path):\n"
+        "    lines = read(path)\n"
+        "    for line in lines:\n"
+        "        if line['kind'] == 'day.closed': line['fees_minor'] += 1\n"
+        "    return lines\n"
+        "d._ledger = one_fen_more\n"
+        "from agent.cli import main; import sys; main(sys.argv[1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", changed, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert not said["equals_ledger"] and "fees_minor" in said["differences"][0]

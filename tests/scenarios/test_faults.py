@@ -18,37 +18,13 @@ import pytest
 from agent.errors import PortError
 from agent.home import Home
 from agent.journal import heads
-from agent.journal.entries import Entry
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.journal.reader import open_reader
 from agent.opening import agent_at_work, await_session, make_home, open_desk
 from agent.port import describe
 from agent.settings import Settings
 from agent.views import LinkState, NoticeCode
-from tests.conftest import Agent, Simulator, run_counterfoil, until
-
-
-def refused(result: object, code: int, *words: str) -> None:
-    """Exit code and stderr: at most a usage line more than two sentences, nothing of Python's."""
-    assert result.returncode == code, result  # type: ignore[attr-defined]
-    said = result.stderr  # type: ignore[attr-defined]
-    assert "Traceback" not in said
-    for word in words:
-        assert word in said, said
-    assert len([line for line in said.splitlines() if not line.startswith(("Recording", "Verifying"))]) == 2, said
-
-
-@pytest.fixture
-def recorded(
-    simulator: Callable[..., Simulator], home_for: Callable[..., Home], agent: Callable[..., Agent]
-) -> tuple[Home, Simulator]:
-    """A home whose agent recorded a small day and was closed cleanly, and its terminal."""
-    terminal = simulator("--seed", "9", "--transactions", "30", "--speed", "0", "--then", "stay")
-    home = home_for(terminal)
-    with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
-        until(lambda: terminal.closed_days() and desk.today("2026-03-02").events >= 60)
-        until(lambda: heads.remembered(home.path)["local"] == desk.status().head.note)
-    return home, terminal
+from tests.conftest import Agent, Simulator, entries_of, refused, run_counterfoil, until
 
 
 def test_no_home(tmp_path: Path) -> None:
@@ -178,7 +154,7 @@ def test_an_older_copy_put_back(recorded: tuple[Home, Simulator], agent: Callabl
         status = until(lambda: (s := desk.status()).notices and s)
         assert NoticeCode.HEAD_MISMATCH in {n.code for n in status.notices}
         until(lambda: desk.status().head.size > 61)
-    kinds = [e.kind for e in _entries(home)]
+    kinds = [e.kind for e in entries_of(home)]
     assert kinds.count("head.mismatch") == 1
     assert size > 61
 
@@ -203,13 +179,13 @@ def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator],
     worker = agent(home, "--accept-loss")
     until(lambda: home.socket.exists())
     worker.stop()
-    mismatch = next(e for e in _entries(home) if e.kind == "head.mismatch")
+    mismatch = next(e for e in entries_of(home) if e.kind == "head.mismatch")
     assert mismatch.body["verdict"] == "cut" and mismatch.body["remembered"] == note
     worker = agent(home)  # accepted once; the next start asks no more
     until(lambda: home.socket.exists() or worker.process.poll() is not None)
     said = worker.stop()
     assert worker.process.returncode == 0, said
-    assert [e.kind for e in _entries(home)].count("head.mismatch") <= 2
+    assert [e.kind for e in entries_of(home)].count("head.mismatch") <= 2
 
 
 def test_garbage_on_the_line_is_counted_and_nothing_is_raised(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
@@ -242,7 +218,7 @@ def test_a_full_disk_acknowledges_nothing_and_heals(
         connection.execute("PRAGMA max_page_count=1000000")
         until(lambda: desk.today("2026-03-02").events == 120)
         until(lambda: desk.status().notices == ())
-    numbers = [e.body["event"]["number"] for e in _entries(home) if e.kind.startswith("terminal.")]
+    numbers = [e.body["event"]["number"] for e in entries_of(home) if e.kind.startswith("terminal.")]
     assert numbers == list(range(1, 121))
 
 
@@ -259,16 +235,8 @@ def test_the_pty_pulled_and_put_back_at_any_time(
             terminal.start()
             await_session(desk)
         until(lambda: terminal.closed_days() and desk.today("2026-03-02").transactions == 80)
-    numbers = [e.body["event"]["number"] for e in _entries(home) if e.kind.startswith("terminal.")]
+    numbers = [e.body["event"]["number"] for e in entries_of(home) if e.kind.startswith("terminal.")]
     assert numbers == list(range(1, len(numbers) + 1))
-
-
-def _entries(home: Home) -> list[Entry]:
-    reader = open_reader(home.journal, verifying_key(home.path))
-    try:
-        return list(reader.entries())
-    finally:
-        reader.close()
 
 
 def test_screens_wait_for_a_port_that_is_not_there_yet(
