@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from agent.desk_socket import SocketDesk
+from agent.errors import HomeError
 from agent.home import Home
 from agent.journal import heads
 from agent.journal.entries import Entry
@@ -23,6 +25,7 @@ from agent.journal.reader import open_reader
 from agent.opening import agent_at_work, make_home
 from agent.runner import read_secret
 from agent.settings import Settings
+from agent.views import LinkState
 
 START_S = 20
 
@@ -58,9 +61,11 @@ class Simulator:
         return self
 
     def kill(self) -> None:
+        """As by kill -9. Its link goes too: the system gives the pty's number to whoever asks next, another test's simulator."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.link.unlink(missing_ok=True)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -104,6 +109,18 @@ class Agent:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def await_session(self) -> Agent:
+        """Until the terminal answers it, or it has given up."""
+
+        def is_up() -> bool:
+            try:
+                return SocketDesk(self.home.socket).status().link.state is LinkState.UP
+            except HomeError:  # nobody serves the socket yet
+                return False
+
+        until(lambda: self.process is None or self.process.poll() is not None or is_up())
+        return self
 
     def stop(self) -> str:
         """What it said on stderr."""

@@ -176,13 +176,10 @@ def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator],
     heads.remember(home.path, note)
     result = run_counterfoil("--home", str(home.path), "serve", "--simulated")
     refused(result, 1, "--accept-loss")
-    worker = agent(home, "--accept-loss")
-    until(lambda: home.socket.exists())
-    worker.stop()
+    agent(home, "--accept-loss").await_session().stop()
     mismatch = next(e for e in entries_of(home) if e.kind == "head.mismatch")
     assert mismatch.body["verdict"] == "cut" and mismatch.body["remembered"] == note
-    worker = agent(home)  # accepted once; the next start asks no more
-    until(lambda: home.socket.exists() or worker.process.poll() is not None)
+    worker = agent(home).await_session()  # accepted once; the next start asks no more
     said = worker.stop()
     assert worker.process.returncode == 0, said
     assert [e.kind for e in entries_of(home)].count("head.mismatch") <= 2

@@ -29,13 +29,6 @@ StartAgent = Callable[..., Agent]
 DEMO = ("demo", "--headless", "--transactions")
 
 
-def serve(agent: StartAgent, home: Home) -> Agent:
-    """`counterfoil serve` on the home, once it listens or has given up."""
-    worker = agent(home)
-    until(lambda: home.socket.exists() or worker.process.poll() is not None)
-    return worker
-
-
 def tables(home: Home) -> set[str]:
     """The names of the views' tables."""
     views = connect_views(home.views)
@@ -51,16 +44,15 @@ def test_an_empty_local_note_after_a_power_cut_does_not_keep_the_agent_from_star
     """A rename without a sync may leave an empty file (XFS, F2FS, ext4 with noauto_da_alloc): no head, no accusation."""
     home, _terminal = recorded
     (home.path / "heads" / "local.note").write_bytes(b"")
-    worker = serve(agent, home)
+    worker = agent(home).await_session()
     said = worker.stop()
     assert worker.process.returncode == 0, said
 
 
 def test_views_that_lose_a_table_do_not_end_the_agent(recorded: Recorded, agent: StartAgent) -> None:
     home, terminal = recorded
-    worker = serve(agent, home)
+    worker = agent(home).await_session()
     desk = SocketDesk(home.socket)
-    until(lambda: desk.status().link.state is LinkState.UP)
     size = desk.status().head.size
     views = connect_views(home.views)
     for table in ("findings", "device_events"):
@@ -80,7 +72,7 @@ def test_a_number_too_large_for_the_views_is_refused_in_words_and_nothing_is_sai
     recorded: Recorded, agent: StartAgent
 ) -> None:
     home, _terminal = recorded
-    worker = serve(agent, home)
+    worker = agent(home).await_session()
     result = run_counterfoil("--home", str(home.path), "transactions", "list", "--offset", str(10**22))
     with pytest.raises(CounterfoilError):  # past the command line, which knows its bounds
         SocketDesk(home.socket).transactions(offset=10**22)
@@ -93,7 +85,7 @@ def test_wait_over_the_socket_may_be_as_long_as_in_the_process(
     recorded: Recorded, agent: StartAgent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, _terminal = recorded
-    serve(agent, home)
+    agent(home).await_session()
     desk = SocketDesk(home.socket)
     revision = desk.status().revision
     slack = 1.0
