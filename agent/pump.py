@@ -42,6 +42,7 @@ from protocol.events import (
 
 # "HEAD_PUT when idle, at least every 60 s"
 IDLE_MS = 300
+FRAME_BYTES = 280
 HEAD_EVERY_MS = 60_000
 REFUSED_RETRY_MS = 30_000
 """How long a terminal that is not ours is left in peace."""
@@ -56,6 +57,7 @@ class Pump:
 
     conversation: the agent's end, not yet open. terminal, simulated: whom this home belongs to. last_events: (terminal, log
     epoch) -> the last event number the journal holds, newest epoch last. head_size, head_note: the journal's head.
+    line_rate: bits a second.
     """
 
     def __init__(
@@ -67,8 +69,11 @@ class Pump:
         last_events: Mapping[tuple[str, str], int],
         head_size: int,
         head_note: str,
+        line_rate: int = 115_200,
     ) -> None:
         self._talk = conversation
+        # On a slow line an event takes as long as a pause on a quick one: idle is what three frames would have filled.
+        self._idle_ms = max(IDLE_MS, 3 * FRAME_BYTES * 10_000 // line_rate)
         self._terminal, self._simulated = terminal, simulated
         self._log = LogPosition(terminal, last_events)
         self._size, self._note = head_size, head_note
@@ -102,7 +107,7 @@ class Pump:
         """When a `a.Due` has something to do, or None."""
         due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due, self._log.quiet_due]
         if self._head_is_due():
-            due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + IDLE_MS)
+            due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + self._idle_ms)
         return min((d for d in due if d is not None), default=None)
 
     def step(self, now: int, wall: int, given: a.Input) -> list[a.Action]:
@@ -304,7 +309,7 @@ class Pump:
             self._synchronise(now, on_quiet_line=True)
         self._facts += self._security.due(wall)
         if self._head_is_due() and (
-            (not self._busy() and now >= self._heard_at + IDLE_MS) or now >= self._put_at + HEAD_EVERY_MS
+            (not self._busy() and now >= self._heard_at + self._idle_ms) or now >= self._put_at + HEAD_EVERY_MS
         ):
             self._put_size, self._put_at = self._size, now
             self._request(m.HeadPut(checkpoint=self._note), now, self._take_put)

@@ -60,6 +60,7 @@ class Runner:
             last_events=journal.last_events(),
             head_size=head.size,
             head_note=head.note,
+            line_rate=settings.line_rate,
         )
         self._pump.terminal_time = head.at if head.size > 1 else 0  # entry 0 was made before the terminal spoke
         self.head: Head = head

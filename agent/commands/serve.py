@@ -6,6 +6,7 @@ import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import click
 import msgspec
@@ -41,10 +42,17 @@ def serve(
     settings = settings_for(home, simulated=simulated)
     if port is not None:
         settings = msgspec.structs.replace(settings, port=port)
-    stop = threading.Event()
+    stop, working = threading.Event(), threading.Event()
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        if not working.is_set():  # at a prompt, or while the home is opened: unwind, closing what is open
+            raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
     with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_given: stop.set())
+        working.set()
         told = None
         while not stop.is_set():
             status = desk.status()
