@@ -166,8 +166,7 @@ class SocketDesk:
         return self._call("sync")  # type: ignore[no-any-return]
 
     def wait(self, revision: int, timeout_ms: int) -> int:
-        slack = _SLACK_S + timeout_ms / 1000
-        return self._call("wait", slack, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
+        return self._call("wait", timeout_ms, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Nothing stays open between calls."""
@@ -180,11 +179,11 @@ class SocketDesk:
             return False
         return True
 
-    def _call(self, method: str, patience_s: float = _SLACK_S, /, **arguments: object) -> Any:
+    def _call(self, method: str, waits_ms: int = 0, /, **arguments: object) -> Any:
         address, folder = _address(self._path)
         try:
             with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(patience_s)
+                line.settimeout(_SLACK_S + waits_ms / 1000)
                 line.connect(address)
                 line.sendall(msgspec.json.encode({"method": method, "arguments": arguments}) + b"\n")
                 with line.makefile("rb") as answers:
