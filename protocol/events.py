@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.messages import Message, Reply, TerminalHello
+from protocol.messages import Message, Progress, Reply, TerminalHello
 
 
 class CloseReason(StrEnum):
@@ -22,21 +22,36 @@ class CloseReason(StrEnum):
 class SecurityKind(StrEnum):
     BAD_TAG = "bad_tag"
     """A frame of this session whose tag is not its peer's."""
-    WRONG_SECRET = "wrong_secret"  # noqa: S105  a code, no secret
-    """A handshake that was made with another secret."""
+    WRONG_KEY = "wrong_key"
+    """A handshake that was made with another static key than the one pinned at pairing."""
 
 
 class FailReason(StrEnum):
     NO_ANSWER = "no_answer"
     SESSION_LOST = "session_lost"
+    REFUSED = "refused"
+    """The terminal would not take the request: nothing of it was done."""
+    BUSY = "busy"
+    """The wire carries one request at a time, and one is under way: nothing was sent."""
+
+
+class PairingFailure(StrEnum):
+    NO_ANSWER = "no_answer"
+    """The other end does not pair, or fell silent."""
+    BROKEN = "broken"
+    """What the other end revealed is not what it had committed to: somebody stands between, or the line is bad."""
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """Both ends hold the session's keys. hello: what the terminal says of its log (on its own side: what it said)."""
+    """The other end answers; where the dialect has keys, both ends hold the session's.
+
+    hello: what the terminal says of its log (on its own side: what it said); None where the dialect has no such word.
+    """
 
     session: int
-    hello: TerminalHello
+    hello: TerminalHello | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,14 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
+class Progressed:
+    """Our request of that id is under way."""
+
+    request_id: int
+    message: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFailed:
     request_id: int
     reason: FailReason
@@ -74,13 +97,15 @@ class RequestFailed:
 class Unreadable:
     """An authenticated message that cannot be understood. number: its event number where that could be read.
 
-    It is recorded and acknowledged like any other event: nothing blocks the queue for ever.
+    It is recorded and acknowledged like any other event: nothing blocks the queue for ever. raw: the bytes in hexadecimal,
+    as `masking.mask_bytes` shows them.
     """
 
     message_type: int
     number: int | None
     sha256: bytes
     reason: str
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +123,46 @@ class SecurityNotice:
     sha256: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRefused:
+    """The terminal could not open our HELLO: it is not paired with this agent, or not any more. A hint, and no proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairingShown:
+    """Both ends have this number if nobody stands between them: a person compares, and confirms at each end.
+
+    number: six digits. peer: the other end's static public key (32 bytes).
+    """
+
+    number: str
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A person confirmed at this end; sessions with that key from now on. Keep it before anything else is done."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PairingFailed:
+    reason: PairingFailure
+
+
 ConversationEvent = (
-    SessionOpened | SessionClosed | Received | Replied | RequestFailed | Unreadable | LineSuspected | SecurityNotice
+    SessionOpened
+    | SessionClosed
+    | Received
+    | Replied
+    | Progressed
+    | RequestFailed
+    | Unreadable
+    | LineSuspected
+    | SecurityNotice
+    | KeyRefused
+    | PairingShown
+    | Paired
+    | PairingFailed
 )
