@@ -10,6 +10,8 @@ from typing import Any, get_args, get_type_hints
 from hypothesis import strategies as st
 
 from protocol.dialects.native import wire
+from protocol.dialects.native.records import Field
+from protocol.dialects.native.values import Value
 from protocol.money import LARGEST_MINOR, Money
 
 edges = st.sampled_from([0, 1, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**32 - 1, 2**32, LARGEST_MINOR])
@@ -55,10 +57,25 @@ masked_pans = st.tuples(digits(6).filter(lambda d: len(d) == 6), st.integers(3, 
 )
 
 
-def values(name: str, of: Any) -> st.SearchStrategy[Any]:
-    """Values of one kind, inside its bounds. of: the attribute's type, for an enumeration."""
-    kind, _, longest = name.partition(" ≤")
-    most = int(longest or 0)
+def values(value: Value, of: Any) -> st.SearchStrategy[Any]:
+    """Values of one kind, inside its bounds. of: the attribute's type, for an enumeration or records."""
+    kind, _, bounds = value.name.partition(" ≤")
+    most, _, each = bounds.partition(" of ")
+    if kind == "records":
+        (record,) = (inner for inner in get_args(of) if inner is not Ellipsis)
+        return _tuples(_dataclasses(record, value.fields), int(most))
+    if kind == "texts":
+        return _tuples(text(int(each.removeprefix("≤"))), int(most))
+    return _single(kind, int(most or 0), of)
+
+
+def _tuples(one: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    few = st.lists(one, max_size=4)
+    full = st.tuples(one, st.sampled_from([most - 1, most])).map(lambda made: [made[0]] * made[1])
+    return st.one_of(few, few, full).map(tuple)
+
+
+def _single(kind: str, most: int, of: Any) -> st.SearchStrategy[Any]:
     if kind.startswith("choice"):
         enum = next(t for t in (of, *get_args(of)) if isinstance(t, type) and issubclass(t, StrEnum))
         return st.sampled_from(list(enum))
@@ -66,12 +83,18 @@ def values(name: str, of: Any) -> st.SearchStrategy[Any]:
         "unsigned": unsigned,
         "counting": unsigned.filter(bool),
         "short unsigned": st.one_of(st.sampled_from([0, 1, 2**32 - 1]), st.integers(0, 2**32 - 1)),
+        "ppm": st.one_of(st.sampled_from([0, 1_000_000]), st.integers(0, 1_000_000)),
+        "page": st.one_of(st.sampled_from([1, 9_999]), st.integers(1, 9_999)),
         "flag": st.booleans(),
         "amount": st.builds(Money, unsigned, currencies),
+        "asked amount": st.builds(Money, unsigned.filter(bool), currencies),
         "signed amount": st.builds(Money, signed, currencies),
         "reference": references,
-        "octets": st.binary(max_size=most),
-        "text": text(most, lines=most == 2048),
+        "octets": st.binary(max_size=min(most, 300)) | st.just(b"\xa5" * most),
+        "digest": st.binary(min_size=32, max_size=32),
+        "date": st.dates().map(lambda day: f"{day.year:04}{day.month:02}{day.day:02}"),
+        "text": text(most),
+        "lines": text(most, lines=True),
         "identifier": identifiers(most or 1),
         "masked PAN": masked_pans,
         "digits": digits(most or 1),
@@ -79,14 +102,19 @@ def values(name: str, of: Any) -> st.SearchStrategy[Any]:
     return kinds[kind]
 
 
-def of_layout(layout: wire.Layout) -> st.SearchStrategy[Any]:
-    """Messages of one type; optional fields are there or not."""
-    types = get_type_hints(layout.message)
+def _dataclasses(of: type[Any], fields: tuple[Field, ...]) -> st.SearchStrategy[Any]:
+    """Optional fields are there or not."""
+    types = get_type_hints(of)
     made = {}
-    for field in layout.fields:
-        value = values(field.value.name, types[field.name])
+    for field in fields:
+        value = values(field.value, types[field.name])
         made[field.name] = value if field.required else st.one_of(st.none(), value)
-    return st.builds(layout.message, **made)
+    return st.builds(of, **made)
+
+
+def of_layout(layout: wire.Layout) -> st.SearchStrategy[Any]:
+    """Messages of one type."""
+    return _dataclasses(layout.message, layout.fields)
 
 
 EVERY_LAYOUT = (*wire.LAYOUTS, wire.HELLO_FIELDS)
@@ -107,7 +135,7 @@ def almost_messages(draw: st.DrawFn) -> bytes:
     for field in layout.fields:
         if not field.required and draw(st.booleans()):
             continue
-        parts.append(tlv(field.tag, field.value.pack(draw(values(field.value.name, types[field.name])))))
+        parts.append(tlv(field.tag, field.value.pack(draw(values(field.value, types[field.name])))))
     for _ in range(draw(st.integers(0, 2))):
         what = draw(st.sampled_from(["twice", "drop", "swap", "unknown", "critical", "value", "lie", "cut", "flip"]))
         at = draw(st.integers(0, max(len(parts) - 1, 0)))

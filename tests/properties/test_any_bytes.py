@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocol import messages as m
@@ -15,9 +15,20 @@ from protocol.conversation import Conversation
 from protocol.dialect import Role, dialect
 from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
 from protocol.dialects.native.session import SessionKeys
-from protocol.events import ConversationEvent, LineSuspected, Received, Replied, SecurityNotice, Unreadable
+from protocol.events import (
+    ConversationEvent,
+    KeyRefused,
+    LineSuspected,
+    PairingFailed,
+    PairingShown,
+    Received,
+    Replied,
+    SecurityNotice,
+    SessionClosed,
+    Unreadable,
+)
 from tests.properties.strategies import almost_messages, messages
-from tests.protocol.pair import Pair, conversations
+from tests.protocol.pair import STATIC, Pair, conversations
 
 AGENT, TERMINAL = Role.AGENT, Role.TERMINAL
 TOWARDS = {AGENT: Direction.TO_AGENT, TERMINAL: Direction.TO_TERMINAL}
@@ -30,7 +41,10 @@ whole_frames = st.builds(
     counter=st.one_of(st.integers(0, 9), st.integers(0, 0xFFFF_FFFF)),
     ack=st.integers(0, 0xFFFF),
     more=st.booleans(),
-    body=st.one_of(st.binary(max_size=80), st.binary(min_size=34, max_size=34)),
+    body=st.one_of(
+        st.binary(max_size=80),
+        st.sampled_from([32, 48, 50, 64, 96]).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
+    ),
     tag=st.one_of(st.just(bytes(8)), st.binary(min_size=8, max_size=8)),
 ).map(encode)
 line_pieces = st.one_of(st.binary(max_size=400), whole_frames, st.just(b"\0"), st.just(b"\xff" * 300))
@@ -58,7 +72,50 @@ def test_any_bytes_never_raise_and_never_speak_for_the_peer(pieces: list[bytes],
         now += 7
         end.receive(piece, now)
         told = judge(end, now)
-        assert not [event for event in told if not isinstance(event, (SecurityNotice, LineSuspected))]
+        assert not [event for event in told if not isinstance(event, (SecurityNotice, LineSuspected, KeyRefused))]
+
+
+pairing_bodies = st.one_of(
+    st.binary(max_size=256),
+    st.sampled_from([32, 64, 96]).flatmap(lambda size: st.binary(min_size=size, max_size=size)),
+    st.just(bytes(32)),
+)
+pairing_frames = st.tuples(
+    st.sampled_from([kind for kind in FrameType if kind.name.startswith("PAIR_")]), pairing_bodies
+)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(pairing_frames, max_size=10), st.integers(0, 6), st.sampled_from([AGENT, TERMINAL]), st.booleans(),
+    st.sampled_from([1, 1_500, 11_000]),
+)  # fmt: skip
+def test_any_bytes_in_pairing_frames_never_raise_and_never_pair(
+    frames: list[tuple[FrameType, bytes]], carried: int, role: Role, joined: bool, step: int
+) -> None:
+    """After so many true frames of a pairing. A stranger's 32 bytes in the place of nA make a number that the agent has not."""
+    pair = conversations().join() if joined else conversations().open()
+    pair.terminal.pair(pair.now)
+    pair.agent.pair(pair.now)
+    for n in range(carried):
+        by, to = (AGENT, TERMINAL) if n % 2 == 0 else (TERMINAL, AGENT)
+        pair.ends[to].receive(pair.ends[by].outgoing(pair.now), pair.now)
+    end, now = pair.ends[role], pair.now
+    end.events()
+    for kind, body in frames:
+        now += step
+        end.receive(encode(Frame(kind, TOWARDS[role], 0, 0, body=body)), now)
+        for event in judge(end, now):
+            if isinstance(event, PairingShown):
+                assert (role, kind, len(body)) == (TERMINAL, FrameType.PAIR_5, 32)
+                assert event.peer == STATIC[AGENT].public
+            else:
+                assert isinstance(event, (PairingFailed, SecurityNotice, SessionClosed))
+    before = end._link._peer
+    end.confirm_pairing(now)
+    assert end._link._peer == before  # both were paired before: with each other
+    end.cancel_pairing(now)
+    assert end._link._pairing.due is None
 
 
 def by_the_peer(pair: Pair, role: Role, frames: list[tuple[FrameType, int, int, bool, bytes]]) -> list[bytes]:
@@ -99,8 +156,9 @@ def test_a_peer_gone_wrong_makes_no_exception(
     assert pair.agent.is_open and pair.terminal.is_open  # and they find each other again
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.one_of(almost_messages(), messages.map(dialect("native").encode), st.binary(max_size=100)))
+@example(dialect("native").encode(m.Result(reference="00" * 16, state=m.RequestState.APPROVED)))  # nobody waits for it
 def test_any_message_from_the_peer_is_told_once_or_discarded(raw: bytes) -> None:
     for role in (AGENT, TERMINAL):
         pair = conversations().join()

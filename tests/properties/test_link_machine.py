@@ -138,16 +138,18 @@ class TwoEnds(RuleBasedStateMachine):
     @rule(
         role=BOTH,
         kind=st.sampled_from(FrameType),
-        body=st.sampled_from([b"", b"forged", bytes(33) + b"\1", bytes(80)]),
+        body=st.sampled_from([b"", b"forged", b"\1" * 32, b"\1" * 50, b"\1" * 64, b"\1" * 96]),
         current=st.booleans(),
+        ack=st.booleans(),
     )
-    def a_stranger_writes(self, role: Role, kind: FrameType, body: bytes, current: bool) -> None:
-        """Nothing that a stranger writes opens, closes or delivers."""
+    def a_stranger_writes(self, role: Role, kind: FrameType, body: bytes, current: bool, ack: bool) -> None:
+        """Nothing that a stranger writes opens, closes or delivers, though he heard which HELLO is out."""
         self.forged = True
         before = (self.pair.ends[role].is_open, self.session[role])
         towards = Direction.TO_AGENT if role is AGENT else Direction.TO_TERMINAL
         session = self.session[role] if current else 4_242
-        frame = Frame(kind, towards, session, 9_999, body=body, tag=bytes(8))
+        answers = self.pair.ends[role]._last_session if ack else 0
+        frame = Frame(kind, towards, session, 9_999, answers, body=body, tag=bytes(8))
         self.pair.ends[role].receive(encode(frame), self.pair.now)
         self.pair._collect(role)
         self.follow()

@@ -8,12 +8,14 @@ from random import Random
 from typing import Any, Protocol
 
 from protocol.conversation import Conversation
-from protocol.dialect import LinkSettings, Role
+from protocol.dialect import LinkKeys, LinkSettings, Role
 from protocol.dialects.native.framing import Frame, FrameDecoder
 from protocol.dialects.native.link import NativeLink
+from protocol.dialects.native.noise import KeyPair
 from protocol.messages import TerminalHello
 
-SECRET = bytes(range(32))
+STATIC = {role: KeyPair.from_private(Random(f"static {role}").randbytes(32)) for role in Role}
+"""The static keys of the two ends, which pinned each other's."""
 HELLO = TerminalHello(
     terminal="T-1",
     log_epoch="e-1",
@@ -22,6 +24,7 @@ HELLO = TerminalHello(
     last_written=0,
     last_acknowledged=0,
     clock=1_772_409_600_000,
+    uptime=0,
     simulated=True,
 )
 
@@ -45,17 +48,24 @@ class End(Protocol):
     def outgoing(self, now: int) -> bytes: ...
 
 
+def paired(role: Role) -> LinkKeys:
+    """The keys of that end after a pairing with the other."""
+    other = Role.TERMINAL if role is Role.AGENT else Role.AGENT
+    return LinkKeys(STATIC[role].private, STATIC[other].public)
+
+
 def link(
-    role: Role, *, seed: int = 1, secret: bytes = SECRET, line_rate: int = 115_200, payload: bytes = b"hello"
+    role: Role, *, seed: int = 1, keys: LinkKeys | None = None, line_rate: int = 115_200, payload: bytes = b"hello"
 ) -> NativeLink:
-    return NativeLink(LinkSettings(role, secret, Random(f"{role}/{seed}").randbytes, line_rate, lambda: payload))
+    random = Random(f"{role}/{seed}").randbytes
+    return NativeLink(LinkSettings(role, random, line_rate, keys or paired(role), lambda: payload))
 
 
-def conversation(role: Role, *, seed: int = 1, secret: bytes = SECRET, line_rate: int = 115_200) -> Conversation:
+def conversation(role: Role, *, seed: int = 1, keys: LinkKeys | None = None, line_rate: int = 115_200) -> Conversation:
     return Conversation(
         "native",
         role,
-        secret=secret,
+        keys=keys or paired(role),
         random=Random(f"{role}/{seed}").randbytes,
         line_rate=line_rate,
         hello=(lambda: HELLO) if role is Role.TERMINAL else None,
@@ -69,10 +79,14 @@ def frames_of(wire: bytes) -> list[Frame]:
 class Pair:
     """An agent's end, a terminal's end, and the line. `now` is virtual ms; `wire` keeps what each end wrote, in order."""
 
-    def __init__(self, agent: Any, terminal: Any, *, fault: Fault = clean, delay: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, agent: Any, terminal: Any, *, fault: Fault = clean, delay: int = 1, seed: int = 0, merge_ms: int = 0
+    ) -> None:
         self.ends: dict[Role, Any] = {Role.AGENT: agent, Role.TERMINAL: terminal}
         self.agent, self.terminal = agent, terminal
         self.fault, self.delay, self.random = fault, delay, Random(seed)
+        self.merge_ms = merge_ms
+        """Above 0: what arrives within so many ms is read in one piece."""
         self.now = 0
         self.wire: dict[Role, list[bytes]] = {Role.AGENT: [], Role.TERMINAL: []}
         self.told: dict[Role, list[Any]] = {Role.AGENT: [], Role.TERMINAL: []}
@@ -98,6 +112,8 @@ class Pair:
             line = self._on_the_way[other]
             for piece in self.fault(data, self.random):
                 arrives = self.now + (self.random.randint(1, self.delay) if self.delay > 1 else self.delay)
+                if self.merge_ms:
+                    arrives += -arrives % self.merge_ms
                 line.append((max(arrives, line[-1][0] if line else 0), piece))  # never overtakes
 
     def run(self, ms: int, *, steps: int = 200_000) -> Pair:
@@ -117,8 +133,11 @@ class Pair:
                 if role in self.stalled:
                     continue
                 line = self._on_the_way[role]
+                arrived = []
                 while line and line[0][0] <= self.now:
-                    end.receive(line.popleft()[1], self.now)
+                    arrived.append(line.popleft()[1])
+                for piece in [b"".join(arrived)] if self.merge_ms and arrived else arrived:
+                    end.receive(piece, self.now)
                 if end.deadline is not None and end.deadline <= self.now:
                     end.tick(self.now)
                 self._collect(role)

@@ -40,7 +40,7 @@ def test_only_the_agent_ever_says_hello() -> None:
 
 
 def test_a_reply_to_the_former_agents_hello_is_no_security_event() -> None:
-    """The terminal was busy: it answers the killed agent's HELLO and then ours, both under our secret."""
+    """The terminal was busy: it answers the killed agent's HELLO and then ours, both by our static key."""
     terminal = conversation(Role.TERMINAL)
     terminal.open(0)
     killed, ours = conversation(Role.AGENT, seed=1), conversation(Role.AGENT, seed=2)

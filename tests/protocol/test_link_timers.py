@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.dialect import LinkClosed, LinkOpened, Role
+from protocol.dialect import ClockTold, LinkClosed, LinkOpened, Role
 from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
 from protocol.dialects.native.link import NativeLink
 from protocol.dialects.native.session import SessionKeys
 from protocol.events import CloseReason, LineSuspected
-from tests.protocol.pair import SECRET, conversations, frames_of, link, links
+from tests.protocol.pair import STATIC, conversations, frames_of, link, links
+from tests.protocol.stranger import Noise
 
 AGENT, TERMINAL = Role.AGENT, Role.TERMINAL
 START = 1_000_000
@@ -23,10 +24,12 @@ class Peer:
         self.agent.open(START)
         self.agent.tick(START)
         (hello,) = frames_of(self.agent.outgoing(START))
-        self.number = int.from_bytes(hello.body[32:])
-        self.keys = SessionKeys(self.number, SECRET, hello.body[:32], b"T" * 32)
+        noise = Noise("KK", initiator=False, own=STATIC[TERMINAL].private, peer=STATIC[AGENT].public)
+        self.number = int.from_bytes(noise.read(hello.body))
+        reply = noise.write(b"hello")
+        keys = noise.keys(self.number)
+        self.keys = SessionKeys(self.number, keys.to_terminal, keys.to_agent)
         self.counter = 0
-        reply = b"T" * 32 + self.keys.seal_hello(b"hello", hello.body)
         self.agent.receive(
             encode(Frame(FrameType.HELLO_REPLY, Direction.TO_AGENT, 0, 0, self.number, body=reply)), START
         )
@@ -164,6 +167,29 @@ def test_an_answer_starts_the_keepalive_anew() -> None:
         peer.says(FrameType.PONG, now + 40)
         assert peer.agent.deadline == now + 40 + 5_000
     assert peer.agent.is_open
+
+
+def test_the_terminals_pong_tells_its_uptime_and_the_agents_tells_nothing() -> None:
+    """The terminal's clock that never goes back, u64 ms: each PING's answer sets the agent's reckoning right again."""
+    pair = links().join()
+    pair.run(11_000)
+    pongs = [frame for wire in pair.wire[TERMINAL] for frame in frames_of(wire) if frame.type is FrameType.PONG]
+    told = pair.of(AGENT, ClockTold)
+    assert len(pongs) == len(told) >= 1
+    assert all(5_000 < clock.uptime < pair.now for clock in told)  # the ends of `links` have one clock
+    assert pair.told[TERMINAL] == []
+    peer = Peer()
+    peer.says(FrameType.PING, START + 1)
+    (pong,) = peer.heard(START + 1)
+    assert (pong.type, pong.body) == (FrameType.PONG, b"")
+    for body in (b"", b"1234567", b"123456789"):
+        peer.says(FrameType.PONG, START + 2, body=body)
+        assert peer.agent.take() == []
+    peer.says(FrameType.PONG, START + 3, body=(987_654_321).to_bytes(8))
+    assert peer.agent.take() == [ClockTold(987_654_321)]
+    sealed = encode(peer.keys.seal(Frame(FrameType.PONG, Direction.TO_AGENT, peer.number, peer.counter, body=bytes(8))))
+    peer.agent.receive(sealed, START + 4)
+    assert peer.agent.take() == []  # late: an old clock is no clock
 
 
 def test_traffic_needs_no_keepalive() -> None:

@@ -6,10 +6,10 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from protocol.masking import luhn, mask_pan, mask_text
+from protocol.masking import luhn, mask_bytes, mask_pan, mask_text
 
 # Test numbers that card schemes and acquirers publish for their sandboxes.
 PUBLISHED = [
@@ -122,3 +122,114 @@ def test_nothing_else_is_touched(text: str) -> None:
 def test_a_long_number_without_a_check_digit_stays() -> None:
     assert not any(luhn("9032892184011070434"[i : i + n]) for n in range(13, 20) for i in range(20 - n))
     assert mask_text("单号 9032892184011070434") == "单号 9032892184011070434"
+
+
+# ISO/IEC 7813: expiry YYMM, service code, then what the issuer put there (PIN and card verification values among it).
+@pytest.mark.parametrize("pan", PUBLISHED)
+@pytest.mark.parametrize(
+    ("before", "sign", "rest", "after"),
+    [
+        (";", "=", "30121010000012300000", "?"),
+        ("", "=", "3012", ""),
+        ("", "D", "3012101", " ok"),
+        ("%B", "^", "LI/SI              ^30121010000012300000", "?"),
+        ("卡 ", "^", "李 四^3012101", "。"),
+    ],
+)
+def test_nothing_of_a_track_but_ten_digits(pan: str, before: str, sign: str, rest: str, after: str) -> None:
+    shown = mask_text(before + pan + sign + rest + after)
+    assert shown == before + pan[:6] + "*" * (len(pan) - 10) + pan[-4:] + sign + "*" * len(rest) + after
+    assert mask_text(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["amount=1234 trace=000123", "2^10^1024", "123456789012=5", "11=1111", "D1234"])
+def test_what_only_looks_a_little_like_a_track(text: str) -> None:
+    assert mask_text(text) == text
+
+
+def shown_digits(shown: str, at: int, count: int, step: int) -> set[int]:
+    """Which of so many digits are to be seen, whose half bytes stand from `at` on, one every `step`."""
+    return {i for i in range(count) if shown[at + i * step] != "*"}
+
+
+def may_be_seen(pan: str) -> set[int]:
+    return {*range(6), *range(len(pan) - 4, len(pan))}
+
+
+@given(cards, st.binary(max_size=600), st.binary(max_size=60))
+@example("4111111111111111", b"0", b"0")
+@example("6250941006528599", b"\x34" * 600, b"")
+def test_a_card_number_in_bytes_as_text(pan: str, before: bytes, after: bytes) -> None:
+    raw = before + pan.encode() + after
+    shown = mask_bytes(raw)
+    assert len(shown) == 2 * min(len(raw), 512)
+    assert all(seen in {"*", true} for seen, true in zip(shown, raw.hex(), strict=False))
+    whole = shown.ljust(2 * len(raw), "*")  # what is not shown is hidden
+    assert shown_digits(whole, 2 * len(before) + 1, len(pan), 2) <= may_be_seen(pan)
+
+
+@given(cards, st.binary(max_size=600), st.binary(max_size=60), st.booleans(), st.sampled_from("0123456789abcdef"))
+def test_a_card_number_in_bytes_packed(pan: str, before: bytes, after: bytes, odd: bool, fill: str) -> None:
+    digits = fill * odd + pan
+    digits += "f" * (len(digits) % 2)
+    packed = bytes.fromhex(digits)
+    assume(
+        pan.startswith(("2", "3", "4", "5", "6", "81", "9"))
+    )  # ISO/IEC 7812-1: the rest is no bank's and no scheme's
+    assume(any(byte not in b"0123456789 -=" for byte in packed))  # else it is text, as far as anyone can tell
+    raw = before + packed + after
+    shown = mask_bytes(raw).ljust(2 * len(raw), "*")
+    assert shown_digits(shown, 2 * len(before) + odd, len(pan), 1) <= may_be_seen(pan)
+
+
+@given(st.binary(max_size=600), cards, st.text("0123456789", min_size=4, max_size=17), st.booleans())
+def test_a_packed_track_in_bytes(before: bytes, pan: str, rest: str, odd: bool) -> None:
+    """Track 2 as EMV tag 57 has it: number, D, the rest, F to the byte's end."""
+    digits = "f" * odd + pan + "d" + rest
+    digits += "f" * (len(digits) % 2)
+    raw = before + bytes.fromhex(digits)
+    shown = mask_bytes(raw).ljust(2 * len(raw), "*")
+    at = 2 * len(before) + odd
+    assume(any(byte not in b"0123456789 -=" for byte in raw[at // 2 :]))
+    if at + len(pan) + 1 + len(rest) <= 2 * 512:
+        assert shown_digits(shown, at + len(pan) + 1, len(rest), 1) == set()
+    assert shown_digits(shown, at, len(pan), 1) <= may_be_seen(pan)
+
+
+@pytest.mark.parametrize("at", range(497, 506))
+def test_a_card_number_on_the_edge_of_what_is_shown(at: int) -> None:
+    pan = "6250941006528599"
+    for packed in (False, True):
+        start = at + 4 * packed
+        shown = mask_bytes(b"a" * start + (bytes.fromhex(pan) if packed else pan.encode()))
+        for i in range(6, 12):
+            place = 2 * start + i if packed else 2 * (start + i)
+            assert shown[place : place + 1] in {"*", ""}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-be"])
+@pytest.mark.parametrize("pan", PUBLISHED)
+def test_a_card_number_in_wide_characters(pan: str, encoding: str) -> None:
+    raw = f"卡{pan}".encode(encoding)
+    shown = mask_bytes(raw)
+    for i, digit in enumerate(pan[6:-4], 6):
+        unit = digit.encode(encoding)[-4:] if encoding == "utf-32-be" else digit.encode(encoding)[-2:]
+        at = 2 * (len(raw) - len(unit) * (len(pan) - i))
+        assert "*" in shown[at : at + 2 * len(unit)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"", ""),
+        (b"\0\xff", "00ff"),
+        (b"4111111111111111", "343131313131" + "*" * 12 + "31313131"),
+        (b"4111-1111.1111 1111", "343131312d3131" + "****2e********2031313131"),
+        (bytes.fromhex("084111111111111111ff"), "08411111******1111ff"),
+        (bytes.fromhex("4111111111111111d3012101000"[:26]), "411111******1111d*********"),
+        (bytes(513), "00" * 512),
+        (b"\x020200|000001500|000042|||1|\x03", b"\x020200|000001500|000042|||1|\x03".hex()),  # amount and ticket stay
+    ],
+)
+def test_mask_bytes_by_hand(raw: bytes, shown: str) -> None:
+    assert mask_bytes(raw) == shown

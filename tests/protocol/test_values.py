@@ -84,6 +84,56 @@ def test_a_negative_amount_is_refused_where_none_may_be() -> None:
         v.AMOUNT.pack(Money(-1))
 
 
+def test_nobody_asks_for_an_amount_of_nothing() -> None:
+    assert v.ASKED_AMOUNT.pack(Money(1)).hex() == "009c01"
+    assert v.ASKED_AMOUNT.unpack(bytes.fromhex("009c01")) == Money(1)
+    for wrong in (Money(0), Money(-1)):
+        with pytest.raises(OutOfBounds):
+            v.ASKED_AMOUNT.pack(wrong)
+    for raw in ("009c00", "00", "", "009c", "009c0001", "000001"):
+        with pytest.raises(NotUnderstood):
+            v.ASKED_AMOUNT.unpack(bytes.fromhex(raw))
+
+
+@pytest.mark.parametrize(
+    ("value", "lowest", "highest"), [(v.PPM, 0, 1_000_000), (v.PAGE, 1, 9_999), (v.REQUEST_ID, 0, 2**32 - 1)]
+)
+def test_numbers_with_bounds(value: v.Value, lowest: int, highest: int) -> None:
+    for number in (lowest, highest):
+        assert value.unpack(value.pack(number)) == number
+    for number in (lowest - 1, highest + 1):
+        with pytest.raises(OutOfBounds):
+            value.pack(number)
+        with pytest.raises(NotUnderstood):
+            value.unpack(max(number, 0).to_bytes(5).lstrip(b"\0") if number > 0 else b"\0" * (1 + (lowest == 0)))
+
+
+@pytest.mark.parametrize("day", ["20260302", "20240229", "00010101", "99991231", "20001231"])
+def test_date(day: str) -> None:
+    assert v.DATE.pack(day) == day.encode()
+    assert v.DATE.unpack(day.encode()) == day
+
+
+@pytest.mark.parametrize(
+    "day", ["", "2026032", "202603021", "20260230", "20230229", "20261301", "20260100", "00000101", "2026-3-2", "２０２６０３０２",
+            "+2026031", " 2026030", "19000229"],
+)  # fmt: skip
+def test_a_day_that_there_is_not(day: str) -> None:
+    with pytest.raises(OutOfBounds):
+        v.DATE.pack(day)
+    with pytest.raises(NotUnderstood):
+        v.DATE.unpack(day.encode())
+
+
+def test_digest() -> None:
+    assert v.DIGEST.unpack(v.DIGEST.pack(bytes(range(32)))) == bytes(range(32))
+    for wrong in (b"", bytes(31), bytes(33)):
+        with pytest.raises(OutOfBounds):
+            v.DIGEST.pack(wrong)
+        with pytest.raises(NotUnderstood):
+            v.DIGEST.unpack(wrong)
+
+
 def test_flag() -> None:
     assert (v.FLAG.pack(True), v.FLAG.pack(False)) == (b"\1", b"\0")
     for raw in (b"", b"\2", b"\0\0", b"\1\1"):
@@ -169,10 +219,11 @@ def test_text_is_bounded_after_normalisation_too() -> None:
         v.text(16).unpack("\U0001d160\U0001d160\U0001d160\U0001d160".encode())
 
 
-def test_only_a_checkpoint_has_lines() -> None:
+def test_only_lines_have_lines() -> None:
     assert v.text(16, lines=True).unpack(b"a\nb\n") == "a\nb\n"
-    with pytest.raises(NotUnderstood):
-        v.text(16, lines=True).unpack(b"a\rb")
+    for text, raw in ((v.text(16, lines=True), b"a\rb"), (v.text(16), b"a\nb")):
+        with pytest.raises(NotUnderstood):
+            text.unpack(raw)
 
 
 def test_text_and_pan_are_masked_both_ways() -> None:
@@ -200,6 +251,11 @@ def test_the_codes_of_the_enumerations() -> None:
         m.DeviceEventKind: "reboot fault tamper firmware_changed serial_changed merchant_changed",
         m.Severity: "info minor major",
         m.ErrorCode: "not_understood not_supported out_of_bounds not_now",
+        m.RequestState: "approved declined voided in_progress not_found",
+        m.Stage: "present_card present_code choose confirm_amount pin host remove_card",
+        m.DepositState: "active submitted acknowledged review_1 review_2 need_more approved rejected paying pay_failed "
+        "partly_paid paid forfeited converted withdrawn",
+        m.DeductionCause: "damage breach dispute_compensation early_termination outstanding_fee other",
     }
     for enum, names in orders.items():
         value = v.choice(enum, *enum)

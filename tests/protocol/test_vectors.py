@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
-from cobs import cobs as oracle
-from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
 from protocol.dialects.native import codec, wire
 from protocol.dialects.native.framing import FrameDecoder, encode
 from protocol.errors import NotUnderstood
+from tests.protocol.stranger import Noise, heard, number
 from tests.vectors import build_native
 
 FOLDER = Path(build_native.__file__).parent / "native"
@@ -50,75 +47,80 @@ def test_refused_message(vector: dict[str, Any]) -> None:
         codec.decode(bytes.fromhex(vector["hex"]))
 
 
-def by_hand(line: bytes) -> dict[str, Any]:
-    """A frame off the line as the page draws it, by the oracle's COBS and slices."""
-    assert line[0] == line[-1] == 0
-    plain = oracle.decode(line[1:-1])
-    assert crc32(plain[:-4]) == int.from_bytes(plain[-4:], "big")
-    names = [
-        "HELLO",
-        "HELLO_REPLY",
-        "PAIR_1",
-        "PAIR_2",
-        "PAIR_3",
-        "PAIR_4",
-        "PAIR_5",
-        "PAIR_6",
-        "DATA",
-        "ACK",
-        "PING",
-        "PONG",
-        "BYE",
-        "NO_SESSION",
-    ]
-    assert plain[0] >> 6 == 1
-    assert int.from_bytes(plain[10:12], "big") == len(plain) - 24
-    return {
-        "type": names[(plain[0] & 63) - 1],
-        "direction": plain[1] & 1,
-        "more": bool(plain[1] & 2),
-        "session": int.from_bytes(plain[2:4], "big"),
-        "counter": int.from_bytes(plain[4:8], "big"),
-        "ack": int.from_bytes(plain[8:10], "big"),
-        "body": plain[12:-12].hex(),
-        "tag": plain[-12:-4].hex(),
-    }
-
-
-@pytest.mark.parametrize("vector", load("frames")["frames"] + load("session")["steps"], ids=lambda v: v["type"])
+@pytest.mark.parametrize(
+    "vector", load("frames")["frames"] + load("session")["steps"] + load("pairing")["steps"], ids=lambda v: v["type"]
+)
 def test_frame(vector: dict[str, Any]) -> None:
     line = bytes.fromhex(vector["wire"])
-    assert by_hand(line).items() <= vector.items()
-    (frame,) = FrameDecoder().feed(line)
-    assert encode(frame) == line
+    (frame,) = heard(line)
+    shown = {name: getattr(frame, name) for name in ("type", "direction", "more", "session", "counter", "ack")}
+    assert shown.items() <= vector.items()
+    assert (frame.body.hex(), frame.tag.hex()) == (vector["body"], vector["tag"])
+    (ours,) = FrameDecoder().feed(line)
+    assert encode(ours) == line
+
+
+def by_noiseprotocol(pattern: str, told: dict[str, Any]) -> tuple[Noise, Noise]:
+    """Agent and terminal with the vector's keys."""
+    keys = {name: bytes.fromhex(told[name]) for name in told if name.endswith(("static", "public", "ephemeral"))}
+    agent, terminal = (
+        Noise(
+            pattern,
+            initiator=role == "agent",
+            own=keys[f"{role}_static"],
+            peer=keys[f"{other}_static_public"] if pattern == "KK" else None,
+            ephemeral=keys[f"{role}_ephemeral"],
+        )
+        for role, other in (("agent", "terminal"), ("terminal", "agent"))
+    )
+    return agent, terminal
 
 
 def test_the_session_by_the_page_alone() -> None:
-    """HKDF by hmac, AES-CCM by cryptography: the messages come out of the recorded frames, every tag is true."""
+    """noiseprotocol writes the recorded handshake byte for byte; under its keys every tag is true and the messages come out."""
     told = load("session")
-    secret, a, t = (bytes.fromhex(told[name]) for name in ("secret", "agent_random", "terminal_random"))
-    extracted = hmac.new(a + t, secret, hashlib.sha256).digest()
-    ciphers = [
-        AESCCM(hmac.new(extracted, b"counterfoil v1 " + way + b"\x01", hashlib.sha256).digest(), tag_length=8)
-        for way in (b"a2t", b"t2a")
-    ]
-    hello, reply, *sealed = told["steps"]
+    agent, terminal = by_noiseprotocol("KK", told)
+    hello, reply, *sealed = [heard(bytes.fromhex(step["wire"]))[0] for step in told["steps"]]
     number = told["session"].to_bytes(2, "big")
-    assert bytes.fromhex(hello["body"]) == a + number
-    assert bytes.fromhex(reply["body"])[:32] == t
-    payload = ciphers[1].decrypt(b"\x01" + number + bytes(10), bytes.fromhex(reply["body"])[32:], a + number)
-    assert payload.hex() == told["terminal_hello"]
+    assert (hello.type, hello.session, reply.type, reply.session) == ("HELLO", 0, "HELLO_REPLY", 0)
+    assert agent.write(number) == hello.body
+    assert terminal.read(hello.body) == number
+    assert reply.ack == told["session"]
+    payload = bytes.fromhex(told["terminal_hello"])
+    assert terminal.write(payload) == reply.body
+    assert agent.read(reply.body) == payload
+    keys = agent.keys(told["session"])
+    assert keys == terminal.keys(told["session"])
     said, parts = [], b""
-    for step in sealed:
-        plain = oracle.decode(bytes.fromhex(step["wire"])[1:-1])
-        nonce = bytes([step["direction"]]) + number + bytes(6) + step["counter"].to_bytes(4, "big")
-        body = ciphers[step["direction"]].decrypt(nonce, plain[12:-4], plain[:12])
-        if step["type"] == "DATA":
+    for frame in sealed:
+        body = keys.open(frame)
+        if frame.type == "DATA":
             parts += body
-            if not step["more"]:
+            if not frame.more:
                 said.append(parts.hex())
                 parts = b""
         else:
             assert body == b""
     assert said == told["messages"]
-    assert [step["type"] for step in sealed if step["more"]] == ["DATA"]  # one message went in two fragments
+    assert [frame.type for frame in sealed if frame.more] == ["DATA"]  # one message went in two fragments
+
+
+def test_the_pairing_by_the_page_alone() -> None:
+    """noiseprotocol writes the three of the handshake byte for byte; the promise holds, and the number is the page's."""
+    told = load("pairing")
+    agent, terminal = by_noiseprotocol("XX", told)
+    frames = [heard(bytes.fromhex(step["wire"]))[0] for step in told["steps"]]
+    assert [frame.type for frame in frames] == [f"PAIR_{n}" for n in range(1, 7)]
+    assert [step["by"] for step in told["steps"]] == ["agent", "terminal"] * 3
+    assert [frame.direction for frame in frames] == [0, 1] * 3
+    assert {(frame.session, frame.counter, frame.ack, frame.tag) for frame in frames} == {(0, 0, 0, bytes(8))}
+    one, two, three, promise, agent_fresh, terminal_fresh = [frame.body for frame in frames]
+    for writer, reader, body in ((agent, terminal, one), (terminal, agent, two), (agent, terminal, three)):
+        assert writer.write() == body
+        assert reader.read(body) == b""
+    assert agent.hash == terminal.hash == bytes.fromhex(told["handshake_hash"])
+    assert agent.peer.hex() == told["terminal_static_public"]
+    assert terminal.peer.hex() == told["agent_static_public"]
+    assert (agent_fresh.hex(), terminal_fresh.hex()) == (told["agent_fresh"], told["terminal_fresh"])
+    assert promise == sha256(agent.hash + terminal_fresh).digest()
+    assert number(agent.hash, agent_fresh, terminal_fresh) == told["number"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from protocol.dialect import Dialect
+from protocol.dialect import Dialect, HelloCodec
 from protocol.dialects.native.codec import decode, decode_hello, encode, encode_hello, too_long
-from protocol.dialects.native.exchange import REPLIES
+from protocol.dialects.native.exchange import REPLIES, answer
 from protocol.dialects.native.link import NativeLink
 from protocol.dialects.native.wire import LAYOUTS
 
@@ -14,8 +14,9 @@ DIALECT = Dialect(
     link=NativeLink,
     encode=encode,
     decode=decode,
-    encode_hello=encode_hello,
-    decode_hello=decode_hello,
     too_long=too_long,
     replies=REPLIES,
+    answer=answer,
+    hello=HelloCodec(encode_hello, decode_hello),
+    pairs=True,
 )

@@ -24,15 +24,17 @@ def stuff(data: bytes) -> bytes:
 
 def unstuff(stuffed: bytes) -> bytes | None:
     """The data again, or None where the code bytes point past the end. `stuffed` holds no 00."""
-    out = bytearray()
-    at, end = 0, len(stuffed)
+    data = bytearray(stuffed)
+    at, end = 0, len(data)
+    after_full_runs = []
     while at < end:
-        code = stuffed[at]
-        stop = at + code
-        if stop > end:
-            return None
-        out += stuffed[at + 1 : stop]
-        if code != 0xFF and stop != end:
-            out.append(0)
-        at = stop
-    return bytes(out)
+        code = data[at]
+        data[at] = 0  # a code stands where the 00 before its run stood
+        at += code
+        if code == 0xFF:
+            after_full_runs.append(at)
+    if at != end:
+        return None
+    for at in reversed(after_full_runs):
+        del data[at : at + 1]  # but no 00 follows a full run
+    return bytes(data[1:])

@@ -29,6 +29,7 @@ NO_TAG = bytes(TAG_SIZE)
 HEADER_SIZE = 12
 SMALLEST = HEADER_SIZE + TAG_SIZE + 4
 LARGEST = SMALLEST + MAX_BODY
+SMALLEST_STUFFED = SMALLEST + 1
 LARGEST_STUFFED = LARGEST + LARGEST // 254 + 1
 """No run of bytes between two 00 longer than this can be a frame: the receiver's buffer is bounded by it."""
 
@@ -74,6 +75,7 @@ _HEADER = Packed(">BBHIHH")
 _CRC = Packed(">I")
 _FIRST = {(VERSION << 6) | kind: kind for kind in FrameType}
 _MORE, _DIRECTION = 2, 1
+_DIRECTIONS = (Direction.TO_TERMINAL, Direction.TO_AGENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def decode(stuffed: bytes) -> Frame | None:
         return None
     return Frame(
         kind,
-        Direction(flags & _DIRECTION),
+        _DIRECTIONS[flags & _DIRECTION],
         session,
         counter,
         ack,
@@ -145,19 +147,17 @@ class FrameDecoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that end in data."""
-        *runs, rest = (self._rest + data).split(b"\0")
-        frames = []
-        for run in runs:
+        frames: list[Frame] = []
+        rest = self._rest + data
+        if 0 in data:
+            *runs, rest = rest.split(b"\0")
             if self._too_long:  # the end of what was given up as too long
+                runs[0] = b""
                 self._too_long = False
-                continue
-            if not run:
-                continue
-            frame = decode(run) if len(run) <= LARGEST_STUFFED else None
-            if frame is None:
-                self.damaged += 1
-            else:
-                frames.append(frame)
+            # By length first: it costs a tenth of a look inside, and most noise ends here.
+            likely = [run for run in runs if SMALLEST_STUFFED <= len(run) <= LARGEST_STUFFED]
+            frames = [frame for run in likely if (frame := decode(run)) is not None]
+            self.damaged += len(runs) - runs.count(b"") - len(frames)
         if len(rest) > LARGEST_STUFFED:  # chatter without a single 00 counts for every frame's length of it
             self.damaged += len(rest) // LARGEST_STUFFED
             self._too_long = True

@@ -9,18 +9,30 @@ from __future__ import annotations
 from collections import deque
 from hashlib import sha256
 
-from protocol.dialect import LinkClosed, LinkCounters, LinkEvent, LinkOpened, LinkSettings, Role
+from protocol.dialect import ClockTold, LinkClosed, LinkCounters, LinkEvent, LinkOpened, LinkSettings, Role
+from protocol.dialects.native.arq import Outstanding
 from protocol.dialects.native.fragments import fragments
 from protocol.dialects.native.framing import Direction, Frame, FrameDecoder, FrameType, encode
-from protocol.dialects.native.link_states import TABLE, Handshake, LinkMove, LinkState, Outstanding, SessionState
-from protocol.dialects.native.session import RANDOM_SIZE, SessionKeys
-from protocol.events import CloseReason, LineSuspected, SecurityKind, SecurityNotice
+from protocol.dialects.native.link_states import (
+    TABLE,
+    LinkMove,
+    LinkState,
+    Newness,
+    SessionState,
+)
+from protocol.dialects.native.noise import HandshakeFailed, KeyPair
+from protocol.dialects.native.pairing import Pairing
+from protocol.dialects.native.session import Call, Offer, SessionKeys
+from protocol.events import (
+    CloseReason,
+    KeyRefused,
+    LineSuspected,
+    PairingFailed,
+    PairingFailure,
+    SecurityKind,
+    SecurityNotice,
+)
 
-# "T_ack = 1.25·(t_frame + t_ack) + 300 ms, ×2, 5 tries"
-ACK_MARGIN_MS = 300
-TRIES = 5
-ACK_FRAME_BYTES = 27
-BITS_PER_BYTE = 10
 # "PING after 5 s idle; dead after 3 unanswered."
 IDLE_MS = 5_000
 UNANSWERED_PINGS = 3
@@ -34,19 +46,26 @@ LAST_COUNTER = 0xFFFF_F000
 SUSPICIOUS_DAMAGE = 16
 
 _LATER = 1 << 62
+_UPTIME_SIZE = 8
 
 
 class NativeLink:
-    """One end of the native wire. See `protocol.dialect.Link` for the contract."""
+    """One end of the native wire, as `protocol.dialect.PairingLink` wants it. ValueError without keys, or with a bad one."""
 
     def __init__(self, settings: LinkSettings) -> None:
+        if settings.keys is None:
+            raise ValueError("the native link needs its static keys")
         self._settings = settings
+        self._static = KeyPair.from_private(settings.keys.own)
+        self._peer = None if settings.keys.peer is None else self._static.checked(settings.keys.peer)
         self._agent = settings.role is Role.AGENT
         self._ours = Direction.TO_TERMINAL if self._agent else Direction.TO_AGENT
         self._state = TABLE.start
         self._decoder = FrameDecoder()
         self._session: SessionState | None = None
-        self._handshake: Handshake | None = None
+        self._call: Call | None = None
+        self._offer: Offer | None = None
+        self._pairing = Pairing(settings.role, self._static, settings.random)
         self._last_session = int.from_bytes(settings.random(2))
         self._hello_due = _LATER
         self._no_session_from = 0
@@ -64,7 +83,6 @@ class NativeLink:
 
     @property
     def backlog(self) -> int:
-        """Messages handed to `send` and not yet wholly acknowledged by the peer's link."""
         session = self._session
         on_the_way = session is not None and (session.outstanding is not None or bool(session.fragments))
         return len(self._urgent) + len(self._events) + on_the_way
@@ -72,7 +90,7 @@ class NativeLink:
     @property
     def deadline(self) -> int | None:
         """When `tick` has something to do, or None."""
-        due = self._hello_due
+        due = min(self._hello_due, self._pairing.due or _LATER)
         if self._session is not None:
             due = min(due, self._keepalive_due(self._session))
             if self._session.outstanding is not None:
@@ -81,14 +99,15 @@ class NativeLink:
 
     def open(self, now: int) -> None:
         """The port is there."""
-        self._advance(LinkMove.PORT_OPENED)
+        self._state = TABLE.advance(self._state, LinkMove.PORT_OPENED)
         self._decoder.feed(b"\0")
         self._seek(now)
 
     def close(self, reason: CloseReason = CloseReason.PORT_CLOSED) -> None:
-        """The port is gone: session, queues and half a frame go with it."""
+        """The port is gone: session, pairing, queues and half a frame go with it."""
         self._end_session(reason, LinkMove.PORT_CLOSED)
-        self._handshake = None
+        self._pairing.end(PairingFailure.NO_ANSWER)
+        self._call = self._offer = None
         self._hello_due = _LATER
         self._wire.clear()
         self._decoder = FrameDecoder()
@@ -98,7 +117,7 @@ class NativeLink:
         if self._session is not None:
             self._put_control(self._session, FrameType.BYE)
             self._end_session(CloseReason.PEER_LEFT, LinkMove.SESSION_ENDED)
-        self._handshake = None  # a late reply opens nothing
+        self._call = self._offer = None  # a late reply opens nothing
         self._hello_due = _LATER
 
     def send(self, message: bytes, *, urgent: bool) -> None:
@@ -107,7 +126,8 @@ class NativeLink:
 
     def take(self) -> list[LinkEvent]:
         """What happened since the last call."""
-        told, self._told = self._told, []
+        told, self._told = [*self._told, *self._pairing.told], []
+        self._pairing.told.clear()
         return told
 
     # -- time ----------------------------------------------------------------------------------------------------------
@@ -118,7 +138,7 @@ class NativeLink:
         if session is not None:
             outstanding = session.outstanding
             if outstanding is not None and outstanding.due <= now:
-                self._send_again(session, outstanding, now)
+                self._send_again(outstanding, now)
             if self._session is session and self._keepalive_due(session) <= now:
                 if session.pings >= UNANSWERED_PINGS:
                     self._end_session(CloseReason.PEER_SILENT, LinkMove.SESSION_ENDED)
@@ -130,18 +150,16 @@ class NativeLink:
                     self._follow_hint(now)
         if self._hello_due <= now:
             self._say_hello(now)
+        self._pairing.tick(now)
 
     def _keepalive_due(self, session: SessionState) -> int:
         return max(session.heard_at, session.pinged_at) + IDLE_MS
 
-    def _send_again(self, session: SessionState, outstanding: Outstanding, now: int) -> None:
-        if outstanding.tries >= TRIES:
+    def _send_again(self, outstanding: Outstanding, now: int) -> None:
+        if not outstanding.again(now):
             self._end_session(CloseReason.PEER_SILENT, LinkMove.SESSION_ENDED)
             self._seek(now)
             return
-        outstanding.tries += 1
-        outstanding.wait *= 2
-        outstanding.due = now + outstanding.wait
         self.counters.resent += 1
         self._wire += outstanding.wire
         self._follow_hint(now)
@@ -153,14 +171,15 @@ class NativeLink:
             self._hello_due = min(self._hello_due, now)
 
     def _seek(self, now: int) -> None:
-        self._hello_due = now if self._agent else _LATER
+        self._hello_due = now if self._agent and self._peer is not None else _LATER
 
     def _say_hello(self, now: int) -> None:
-        if self._handshake is None:
+        assert self._peer is not None  # nobody seeks a terminal that he does not know
+        if self._call is None:
             self._last_session = self._last_session % 0xFFFF + 1
-            fresh = self._settings.random(RANDOM_SIZE)
-            self._handshake = Handshake(fresh + self._last_session.to_bytes(2), self._last_session)
-        self._put_plain(FrameType.HELLO, 0, self._handshake.hello)
+            self._call = Call(self._last_session, self._static, self._peer, self._settings.random)
+        self._call.unrefused = True
+        self._put_plain(FrameType.HELLO, 0, self._call.hello)
         self._hello_due = now + HELLO_EVERY_MS
 
     # -- bytes in ------------------------------------------------------------------------------------------------------
@@ -169,9 +188,9 @@ class NativeLink:
         """Bytes off the line, in any pieces. Never raises for what they hold."""
         if self._state is LinkState.DOWN:
             return
-        before = self._decoder.damaged
+        damaged = -self._decoder.damaged
         frames = self._decoder.feed(data)
-        damaged = self._decoder.damaged - before
+        damaged += self._decoder.damaged
         self.counters.damaged += damaged
         if damaged and not frames:
             suspected_before = self._damaged_in_a_row >= SUSPICIOUS_DAMAGE
@@ -190,50 +209,54 @@ class NativeLink:
         match frame.type:
             case FrameType.HELLO:
                 if not self._agent:
-                    self._take_hello(frame)
+                    self._take_hello(frame, now)
             case FrameType.HELLO_REPLY:
                 if self._agent:
                     self._take_hello_reply(frame, now)
             case FrameType.NO_SESSION:
                 if self._session is not None and frame.session == self._session.keys.session:
                     self._lost_hint = True
+                elif frame.session == 0 and self._call is not None and self._call.unrefused:
+                    self._call.unrefused = False
+                    self._told.append(KeyRefused())
             case FrameType.DATA | FrameType.ACK | FrameType.PING | FrameType.PONG | FrameType.BYE:
                 self._take_sealed(frame, now)
             case _:
-                self.counters.stale += 1  # pairing frames: nobody pairs here
+                self._pairing.take(frame.type, frame.body, now)
 
-    def _take_hello(self, frame: Frame) -> None:
+    def _take_hello(self, frame: Frame, now: int) -> None:
         """Terminal: offer a session. The old one stays, and nothing is acted on, until a valid frame under the new keys."""
-        if len(frame.body) != RANDOM_SIZE + 2 or not (number := int.from_bytes(frame.body[RANDOM_SIZE:])):
-            self.counters.damaged += 1
-            return
-        offer = self._handshake
+        offer = self._offer
         if offer is None or offer.hello != frame.body:
-            fresh = self._settings.random(RANDOM_SIZE)
-            keys = SessionKeys(number, self._settings.secret, frame.body[:RANDOM_SIZE], fresh)
-            payload = self._settings.hello()
-            reply = fresh + keys.seal_hello(payload, frame.body)
-            offer = self._handshake = Handshake(frame.body, number, keys, reply, payload)
-        self._put_plain(FrameType.HELLO_REPLY, 0, offer.reply, ack=number)
+            try:
+                if self._peer is None:
+                    raise HandshakeFailed("not paired")
+                offer = Offer(frame.body, self._static, self._peer, self._settings.random, self._settings.hello)
+            except HandshakeFailed:
+                if self._peer is not None:
+                    self._tell_security(SecurityKind.WRONG_KEY, frame)
+                self._say_no_session(0, now)
+                return
+            self._offer = offer
+        self._put_plain(FrameType.HELLO_REPLY, 0, offer.reply, ack=offer.session)
 
     def _take_hello_reply(self, frame: Frame, now: int) -> None:
-        """Agent: a reply that opens under our secret makes the session; any other is somebody else's."""
-        call = self._handshake
+        """Agent: a reply that the pinned terminal made opens the session; any other is somebody else's."""
+        call = self._call
         if call is None or frame.ack != call.session:  # late, or to the HELLO of an agent that is no more
             self.counters.stale += 1
             return
-        fresh, sealed = frame.body[:RANDOM_SIZE], frame.body[RANDOM_SIZE:]
-        keys = SessionKeys(call.session, self._settings.secret, call.hello[:RANDOM_SIZE], fresh)
-        payload = keys.open_hello(sealed, call.hello) if len(fresh) == RANDOM_SIZE else None
-        if payload is None:
-            self._told.append(SecurityNotice(SecurityKind.WRONG_SECRET, sha256(frame.header + frame.body).digest()))
-            return
-        self._handshake = None
+        self._call = None
+        try:
+            keys, payload = call.open_reply(frame.body)
+        except HandshakeFailed:
+            self._tell_security(SecurityKind.WRONG_KEY, frame)
+            return  # the next HELLO is a new one
         self._hello_due = _LATER
         self._begin_session(keys, payload, now)
 
     def _take_sealed(self, frame: Frame, now: int) -> None:
-        session, offer = self._session, self._handshake
+        session, offer = self._session, self._offer
         current = session is not None and frame.session == session.keys.session
         if session is not None and current and (body := session.keys.open(frame)) is not None:
             self._take_valid(session, frame, body, now)
@@ -241,50 +264,49 @@ class NativeLink:
         if offer is not None and offer.keys is not None and frame.session == offer.session:
             body = offer.keys.open(frame)
             if body is not None:
-                keys, payload, hello = offer.keys, offer.payload, offer
-                self._begin_session(keys, payload, now)
-                self._handshake = hello  # the same HELLO, late on the line, gets the same reply
-                hello.keys = None
-                if self._session is not None:
-                    self._take_valid(self._session, frame, body, now)
+                keys, offer.keys = offer.keys, None  # the same HELLO, late on the line, still gets the same reply
+                self._take_valid(self._begin_session(keys, offer.payload, now), frame, body, now)
                 return
         if current:
-            self._told.append(
-                SecurityNotice(SecurityKind.BAD_TAG, sha256(frame.header + frame.body + frame.tag).digest())
-            )
+            self._tell_security(SecurityKind.BAD_TAG, frame)
             return
         self.counters.stale += 1
+        self._say_no_session(frame.session, now)
+
+    def _say_no_session(self, session: int, now: int) -> None:
         if now >= self._no_session_from:
             self._no_session_from = now + NO_SESSION_EVERY_MS
-            self._put_plain(FrameType.NO_SESSION, frame.session, b"")
+            self._put_plain(FrameType.NO_SESSION, session, b"")
+
+    def _tell_security(self, kind: SecurityKind, frame: Frame) -> None:
+        self._told.append(SecurityNotice(kind, sha256(frame.header + frame.body + frame.tag).digest()))
 
     def _take_valid(self, session: SessionState, frame: Frame, body: bytes, now: int) -> None:
-        data = frame.type is FrameType.DATA
-        if data and frame.counter == session.last_data:
-            self.counters.repeated += 1
-            session.owes_ack = True
-            session.heard_at, session.pings = now, 0
-            return
-        if frame.counter <= (session.last_data if data else session.last_control):
+        newness = session.judge(frame)
+        if newness is Newness.STALE:
             self.counters.stale += 1
             return
         session.heard_at, session.pings = now, 0
+        if newness is Newness.REPEATED:
+            self.counters.repeated += 1
+            session.owes_ack = True
+            return
         self._lost_hint = False
-        if self._agent and self._handshake is not None:  # the session lives: no need of another
-            self._handshake = None
+        if self._agent and self._call is not None:  # the session lives: no need of another
+            self._call = None
             self._hello_due = _LATER
         outstanding = session.outstanding
         if outstanding is not None and frame.ack == outstanding.counter & 0xFFFF:
             session.outstanding = None
-        if data:
-            session.last_data = frame.counter
+        if frame.type is FrameType.DATA:
             session.owes_ack = True
             if (whole := session.reassembler.take(body, frame.more)) is not None:
                 self._told.append(whole)
             return
-        session.last_control = frame.counter
         if frame.type is FrameType.PING:
             session.owes_pong = True
+        elif frame.type is FrameType.PONG and self._agent and len(body) == _UPTIME_SIZE:
+            self._told.append(ClockTold(int.from_bytes(body)))
         elif frame.type is FrameType.BYE:
             self._end_session(CloseReason.PEER_LEFT, LinkMove.SESSION_ENDED)
             self._seek(now)
@@ -293,17 +315,14 @@ class NativeLink:
 
     # -- sessions ------------------------------------------------------------------------------------------------------
 
-    def _advance(self, move: LinkMove) -> None:
-        self._state = TABLE.advance(self._state, move)
-
-    def _begin_session(self, keys: SessionKeys, payload: bytes, now: int) -> None:
-        if self._session is not None:
-            self._drop_session(CloseReason.REPLACED)
-        self._advance(LinkMove.KEYS_PROVED)
-        self._session = SessionState(keys, heard_at=now, pinged_at=now)
+    def _begin_session(self, keys: SessionKeys, payload: bytes, now: int) -> SessionState:
+        self._drop_session(CloseReason.REPLACED)
+        self._state = TABLE.advance(self._state, LinkMove.KEYS_PROVED)
+        session = self._session = SessionState(keys, heard_at=now, pinged_at=now)
         self._lost_hint = False
         self.counters.sessions += 1
         self._told.append(LinkOpened(keys.session, payload))
+        return session
 
     def _drop_session(self, reason: CloseReason) -> None:
         if self._session is not None:
@@ -314,7 +333,29 @@ class NativeLink:
 
     def _end_session(self, reason: CloseReason, move: LinkMove) -> None:
         self._drop_session(reason)
-        self._advance(move)
+        self._state = TABLE.advance(self._state, move)
+
+    # -- pairing -------------------------------------------------------------------------------------------------------
+
+    def pair(self, now: int) -> None:
+        """Agent: knock. Terminal: listen for a knock."""
+        if self._state is LinkState.DOWN:
+            self._told.append(PairingFailed(PairingFailure.NO_ANSWER))
+        else:
+            self._pairing.allow(now)
+
+    def confirm_pairing(self, now: int) -> None:
+        """The key shown is the peer's from now on; a session under another ends."""
+        if (peer := self._pairing.confirm()) is None:
+            return
+        if peer != self._peer:
+            self.leave(now)
+        self._peer = peer
+        if self._session is None:
+            self._seek(now)
+
+    def cancel_pairing(self) -> None:
+        self._pairing.end(PairingFailure.CANCELLED)
 
     # -- bytes out -----------------------------------------------------------------------------------------------------
 
@@ -324,7 +365,7 @@ class NativeLink:
         if session is not None:
             if session.owes_pong:
                 session.owes_pong = False
-                self._put_control(session, FrameType.PONG)
+                self._put_control(session, FrameType.PONG, b"" if self._agent else now.to_bytes(_UPTIME_SIZE))
             if session.outstanding is None:
                 self._put_data(session, now)
             if session.owes_ack:
@@ -332,6 +373,9 @@ class NativeLink:
             if session.next_counter > LAST_COUNTER:
                 self._end_session(CloseReason.COUNTER_SPENT, LinkMove.SESSION_ENDED)
                 self._seek(now)
+        for kind, body in self._pairing.saying:
+            self._put_plain(kind, 0, body)
+        self._pairing.saying.clear()
         wire = bytes(self._wire)
         self._wire.clear()
         return wire
@@ -343,21 +387,12 @@ class NativeLink:
                 return
             session.fragments.extend(fragments(queue.popleft()))
         body, more = session.fragments.popleft()
-        counter, wire = self._seal(session, FrameType.DATA, body, more)
-        line_ms = (len(wire) + ACK_FRAME_BYTES) * BITS_PER_BYTE * 1000 // self._settings.line_rate
-        wait = line_ms * 5 // 4 + ACK_MARGIN_MS
-        session.outstanding = Outstanding(counter, wire, wait, now + wait)
+        counter, wire = session.seal(FrameType.DATA, self._ours, body, more)
+        session.outstanding = Outstanding.sent(counter, wire, self._settings.line_rate, now)
         self._wire += wire
 
-    def _put_control(self, session: SessionState, kind: FrameType) -> None:
-        self._wire += self._seal(session, kind, b"", False)[1]
-
-    def _seal(self, session: SessionState, kind: FrameType, body: bytes, more: bool) -> tuple[int, bytes]:
-        counter = session.next_counter
-        session.next_counter += 1
-        session.owes_ack = False  # every frame carries the acknowledgement
-        frame = Frame(kind, self._ours, session.keys.session, counter, session.last_data & 0xFFFF, more, body)
-        return counter, encode(session.keys.seal(frame))
+    def _put_control(self, session: SessionState, kind: FrameType, body: bytes = b"") -> None:
+        self._wire += session.seal(kind, self._ours, body)[1]
 
     def _put_plain(self, kind: FrameType, session: int, body: bytes, ack: int = 0) -> None:
         self._wire += encode(Frame(kind, self._ours, session, 0, ack, body=body))

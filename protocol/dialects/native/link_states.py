@@ -6,7 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from protocol.dialects.native.arq import Outstanding
 from protocol.dialects.native.fragments import Reassembler
+from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
 from protocol.dialects.native.session import SessionKeys
 from protocol.transitions import Table
 
@@ -23,7 +25,7 @@ class LinkMove(StrEnum):
     PORT_OPENED = "port_opened"
     PORT_CLOSED = "port_closed"
     KEYS_PROVED = "keys_proved"
-    """Agent: the HELLO_REPLY opens under the secret. Terminal: the first valid frame under the new keys."""
+    """Agent: the HELLO_REPLY is the pinned terminal's. Terminal: the first valid frame under the new keys."""
     SESSION_ENDED = "session_ended"
     """BYE, silence, or a counter near its end."""
 
@@ -43,26 +45,13 @@ TABLE: Table[LinkState, LinkMove] = Table(
 )
 
 
-@dataclass(slots=True)
-class Handshake:
-    """A session being made. Agent: keys is None until the reply. Terminal: the reply to give again to the same HELLO."""
+class Newness(StrEnum):
+    """What a valid frame is to one end: the last data counter and the last control counter are kept apart."""
 
-    hello: bytes
-    session: int
-    keys: SessionKeys | None = None
-    reply: bytes = b""
-    payload: bytes = b""
-
-
-@dataclass(slots=True)
-class Outstanding:
-    """The one data frame that waits for its acknowledgement."""
-
-    counter: int
-    wire: bytes
-    wait: int
-    due: int
-    tries: int = 1
+    NEW = "new"
+    REPEATED = "repeated"
+    """The last data frame again: acknowledged again, not delivered."""
+    STALE = "stale"
 
 
 @dataclass(slots=True)
@@ -81,3 +70,23 @@ class SessionState:
     outstanding: Outstanding | None = None
     fragments: deque[tuple[bytes, bool]] = field(default_factory=deque)
     reassembler: Reassembler = field(default_factory=Reassembler)
+
+    def judge(self, frame: Frame) -> Newness:
+        """What a frame with a valid tag is; a new one is the last one from here on."""
+        if frame.type is FrameType.DATA:
+            if frame.counter <= self.last_data:
+                return Newness.REPEATED if frame.counter == self.last_data else Newness.STALE
+            self.last_data = frame.counter
+        elif frame.counter <= self.last_control:
+            return Newness.STALE
+        else:
+            self.last_control = frame.counter
+        return Newness.NEW
+
+    def seal(self, kind: FrameType, direction: Direction, body: bytes, more: bool = False) -> tuple[int, bytes]:
+        """The next counter, and the frame that takes it as it goes on the line; every frame carries the acknowledgement."""
+        counter = self.next_counter
+        self.next_counter += 1
+        self.owes_ack = False
+        frame = Frame(kind, direction, self.keys.session, counter, self.last_data & 0xFFFF, more, body)
+        return counter, encode(self.keys.seal(frame))

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -20,8 +21,8 @@ from protocol.masking import is_short_card, mask_pan, mask_text
 from protocol.money import LARGEST_MINOR, Money
 
 
-class _Converted(c.Adapter):  # type: ignore[misc]
-    """construct's view of a value: all the bytes of its TLV, converted by the pair."""
+class Converted(c.Adapter):  # type: ignore[misc]
+    """construct's view of a value: what the declaration inside has, converted by the pair."""
 
     def __init__(self, subcon: c.Construct, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
         super().__init__(subcon)
@@ -36,15 +37,19 @@ class _Converted(c.Adapter):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """name: as docs/protocol.md prints it."""
+    """name: as docs/protocol.md prints it. declared: the inside, in construct. fields: of the records inside, if any."""
 
     name: str
     pack: Callable[[Any], bytes]
     unpack: Callable[[bytes], Any]
+    declared: c.Construct | None = None
+    fields: tuple[Any, ...] = ()
 
     @property
     def layout(self) -> c.Construct:
-        return c.FocusedSeq("value", "value" / _Converted(c.GreedyBytes, self.pack, self.unpack), c.Terminated)
+        if self.declared is not None:
+            return self.declared
+        return c.FocusedSeq("value", "value" / Converted(c.GreedyBytes, self.pack, self.unpack), c.Terminated)
 
 
 def _pack_unsigned(number: int) -> bytes:
@@ -83,6 +88,8 @@ def between(lowest: int, highest: int, name: str) -> Value:
 
 EVENT_NUMBER = between(1, LARGEST_MINOR, "counting")
 REQUEST_ID = between(0, 0xFFFF_FFFF, "short unsigned")
+PPM = between(0, 1_000_000, "ppm")
+PAGE = between(1, 9_999, "page")
 
 
 def _pack_flag(flag: bool) -> bytes:
@@ -116,6 +123,22 @@ def _unpack_amount(raw: bytes) -> Money:
 
 
 AMOUNT = Value("amount", _pack_amount, _unpack_amount)
+
+
+def _pack_asked(money: Money) -> bytes:
+    if money.minor == 0:
+        raise OutOfBounds("nobody asks for an amount of nothing")
+    return _pack_amount(money)
+
+
+def _unpack_asked(raw: bytes) -> Money:
+    money = _unpack_amount(raw)
+    if money.minor == 0:
+        raise NotUnderstood("nobody asks for an amount of nothing")
+    return money
+
+
+ASKED_AMOUNT = Value("asked amount", _pack_asked, _unpack_asked)
 
 
 def _pack_signed_amount(money: Money) -> bytes:
@@ -163,6 +186,15 @@ def octets(longest: int) -> Value:
     return Value(f"octets ≤{longest}", lambda v: check(v, OutOfBounds), lambda v: check(v, NotUnderstood))
 
 
+def _digest(raw: bytes, error: type[NotUnderstood | OutOfBounds]) -> bytes:
+    if len(raw) != 32:
+        raise error("a SHA-256 has 32 bytes")
+    return raw
+
+
+DIGEST = Value("digest", lambda raw: _digest(raw, OutOfBounds), lambda raw: _digest(raw, NotUnderstood))
+
+
 def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = False) -> Value:
     """UTF-8 of at most `longest` bytes, NFC, no control characters (but LF where `lines`), card numbers masked."""
 
@@ -189,7 +221,7 @@ def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = 
             (c == "\n" and lines) or unicodedata.category(c) not in {"Cc", "Cs"} for c in value
         )
 
-    return Value(f"text ≤{longest}", pack, unpack)
+    return Value(f"{'lines' if lines else 'text'} ≤{longest}", pack, unpack)
 
 
 def masked_pan() -> Value:
@@ -247,6 +279,32 @@ def digits(longest: int) -> Value:
         return value
 
     return Value(f"digits ≤{longest}", pack, unpack)
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date(int(value[:4]), int(value[4:6]), int(value[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _pack_date(value: str) -> bytes:
+    raw = _EIGHT.pack(value)
+    if len(raw) != 8 or not _is_date(value):
+        raise OutOfBounds("not a day of the calendar as YYYYMMDD")
+    return raw
+
+
+def _unpack_date(raw: bytes) -> str:
+    value: str = _EIGHT.unpack(raw)
+    if len(raw) != 8 or not _is_date(value):
+        raise NotUnderstood("not a day of the calendar as YYYYMMDD")
+    return value
+
+
+_EIGHT = digits(8)
+DATE = Value("date", _pack_date, _unpack_date)
 
 
 def choice(of: type[StrEnum], *codes: StrEnum) -> Value:
