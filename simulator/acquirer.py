@@ -35,6 +35,10 @@ class Acquirer:
         self._profile = profile
         self._charged: dict[str, int] = {}
 
+    def remember(self, reference: str, amount_minor: int) -> None:
+        """A sale's fee line that was charged before this process began."""
+        self._charged[reference] = amount_minor
+
     def charge(
         self,
         *,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import click
 
 if TYPE_CHECKING:
-    from simulator.run import Ready
+    from simulator.run import News
 
 P = ParamSpec("P")
 
@@ -33,11 +33,16 @@ def sim() -> None:
 )
 @click.option("--days", type=click.IntRange(1, 3660), default=1, show_default=True)
 @click.option(
-    "--transactions", type=click.IntRange(0, 100_000), default=300, show_default=True, help="Transactions a day."
+    "--transactions", type=click.IntRange(0, 100_000), help="A day [default: 300; none on a wire without events]."
 )
 @click.option("--state", type=click.Path(path_type=Path), help="The terminal's own folder [default: LINK.state].")
 @click.option("--ledger", type=click.Path(path_type=Path), help="Write what was really done to this file.")
-@click.option("--secret", type=click.Path(path_type=Path), help="The shared secret's file [default: STATE/secret].")
+@click.option("--dialect", default="native", show_default=True, help="The wire: native, telium or transbank.")
+@click.option(
+    "--pairing",
+    type=click.Choice(["auto", "ask", "off"]),
+    help="With an agent: at once, after a `yes` on standard input, or never [default: auto].",
+)
 @click.option(
     "--speed",
     type=click.IntRange(0, 1_000_000),
@@ -54,10 +59,10 @@ def sim() -> None:
     help="When all days are played and acknowledged.",
 )
 @click.option(
-    "--line-rate", type=click.IntRange(300, 4_000_000), default=115_200, show_default=True, help="Told to the link."
+    "--line-rate", type=click.IntRange(300, 4_000_000), help="Told to the link's timers [default: the dialect's]."
 )
 @click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
-@click.option("--json", "as_json", is_flag=True, help="Say in one JSON line that the port is ready.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line each: that the port is ready, and what is paired.")
 def run(
     *,
     link: Path,
@@ -65,13 +70,14 @@ def run(
     seed: int,
     first: datetime,
     days: int,
-    transactions: int,
+    transactions: int | None,
     state: Path | None,
     ledger: Path | None,
-    secret: Path | None,
+    dialect: str,
+    pairing: str | None,
     speed: int,
     then_what: str,
-    line_rate: int,
+    line_rate: int | None,
     until_stdin_ends: bool,
     as_json: bool,
 ) -> None:
@@ -82,32 +88,62 @@ def run(
       counterfoil sim run --link /tmp/terminal --profile esign --seed 7 --ledger /tmp/ledger.jsonl
     """
     from simulator import run as simulation  # noqa: PLC0415
-    from simulator.trade import Calendar  # noqa: PLC0415
+    from simulator.pairing import PairingMode  # noqa: PLC0415
 
     state = state or link.with_name(link.name + ".state")
     options = simulation.Options(
         link=link,
         profile=profile,
         seed=seed,
-        calendar=Calendar(first.date(), days, transactions),
+        first=first.date(),
+        days=days,
+        transactions=transactions,
         state=state,
         ledger=ledger,
-        secret=secret or state / "secret",
         speed=speed,
         exit_when_done=then_what == "exit",
+        dialect=dialect,
+        pairing=None if pairing is None else PairingMode(pairing),
         line_rate=line_rate,
         until_stdin_ends=until_stdin_ends,
     )
 
-    def ready(what: Ready) -> None:
-        if as_json:
-            words = json.dumps({"link": str(what.link), "terminal": what.terminal, "secret": str(what.secret)})
-        else:
-            words = f"{what.terminal} is on {what.link}; the secret is in {what.secret}."
-        click.echo(words)
+    def say(news: News) -> None:
+        click.echo(_as_json(news) if as_json else _as_text(news, asked=pairing == "ask"))
         sys.stdout.flush()
 
-    _said(simulation.run, options, ready)
+    _said(simulation.run, options, say)
+
+
+def _as_json(news: News) -> str:
+    from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
+    from simulator.run import Ready  # noqa: PLC0415
+
+    match news:
+        case Ready(link, terminal):
+            return json.dumps({"link": str(link), "terminal": terminal})
+        case PairingShown(number, peer):
+            return json.dumps({"pairing": number, "agent": peer.hex()})
+        case PairingFailed(reason):
+            return json.dumps({"pairing_failed": reason})
+        case _:
+            return json.dumps({"paired": news.peer.hex()})
+
+
+def _as_text(news: News, *, asked: bool) -> str:
+    from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
+    from simulator.run import Ready  # noqa: PLC0415
+
+    match news:
+        case Ready(link, terminal):
+            return f"{terminal} is on {link}."
+        case PairingShown(number):
+            shown = f"Pairing: {number[:3]} {number[3:]}"
+            return f"{shown}  Type yes if the agent shows the same number, else no." if asked else shown
+        case PairingFailed(reason):
+            return f"Not paired: {reason.replace('_', ' ')}."
+        case _:
+            return f"Paired with the agent {news.peer.hex()}."
 
 
 @sim.command()

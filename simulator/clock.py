@@ -25,6 +25,11 @@ def closing(day: date) -> int:
     return _ms(day, CLOSING)
 
 
+def local_date(at: int) -> date:
+    """The day in Shanghai of ms UTC."""
+    return datetime.fromtimestamp(at // 1000, SHANGHAI).date()
+
+
 def iso(at: int) -> str:
     """ms UTC as ISO 8601: `2026-03-02T01:00:00.000Z`."""
     moment = datetime.fromtimestamp(at // 1000, timezone.utc)  # noqa: UP017  read like the offset above
@@ -49,6 +54,15 @@ class SimulatedClock:
         if at < self._base or limit < at:
             raise ValueError(f"time cannot go from {self._base} to {at} with a limit of {limit}")
         self._base, self._since, self._limit = at, now, limit
+
+    def pass_by(self, duration: int, now: int) -> None:
+        """At speed 0: so many simulated ms are over at once. At any other speed they pass by themselves."""
+        if self.speed == 0:
+            self.jump(min(self._limit, self._base + duration), now, self._limit)
+
+    def real(self, duration: int) -> int:
+        """How many real ms a simulated duration in ms takes, rounded up; 0 at speed 0."""
+        return -(-duration // self.speed) if self.speed else 0
 
     def time(self, now: int) -> int:
         """The simulated time, ms UTC."""

@@ -3,7 +3,8 @@
     {"kind":"sale","reference":…,"product":…,"amount_minor":…,"fee_minor":…,"at":"2026-03-02T01:02:51.263Z","outcome":…, …}
     {"kind":"day.closed","date":"2026-03-02","transactions":300,"events":600, …}
 
-Amounts in minor units. Of a closed day: sales are approved and not voided the same day; approved and declined count
+Amounts in minor units; "currency" (ISO 4217) stands in a line where it is not 156, the renminbi. Of a closed day: what
+was done on it before its closing; sales are approved and not voided the same day; approved and declined count
 transactions of every kind; events are the transactions and their fee lines (a reboot is no trade); fees are the sum of
 all fee lines, negative ones included; net = sales − refunds − fees; by_product holds sales and the fees on them alone.
 """
@@ -17,7 +18,8 @@ from datetime import date
 from pathlib import Path
 
 from protocol.messages import Fee, Outcome, Transaction, TransactionKind
-from simulator.clock import iso
+from protocol.money import CNY
+from simulator.clock import iso, local_date
 from simulator.errors import SimulatorError
 
 
@@ -65,6 +67,7 @@ class Ledger:
         self._day.transactions.append((transaction, fee.amount.minor))
         if transaction.kind is TransactionKind.VOID and transaction.outcome is Outcome.APPROVED:
             self._day.voided.add(transaction.original_reference or "")
+        currency = {} if transaction.amount.currency == CNY else {"currency": transaction.amount.currency}
         self._write(
             {
                 "kind": transaction.kind,
@@ -79,12 +82,14 @@ class Ledger:
                 "trace": transaction.trace,
                 "batch": transaction.batch,
                 "rrn": transaction.rrn,
+                **currency,
             }
         )
 
     def close_day(self, day: date) -> None:
         """The day's totals; the next day begins."""
-        approved = [(t, fee) for t, fee in self._day.transactions if t.outcome is Outcome.APPROVED]
+        done = [(t, fee) for t, fee in self._day.transactions if local_date(t.at) == day]
+        approved = [(t, fee) for t, fee in done if t.outcome is Outcome.APPROVED]
         kept = [
             (t, fee) for t, fee in approved if t.kind is TransactionKind.SALE and t.reference not in self._day.voided
         ]
@@ -99,15 +104,15 @@ class Ledger:
                 "fees_minor": sum(fee for _, fee in lines),
             }
         sales = sum(t.amount.minor for t, _ in kept)
-        fees = sum(fee for _, fee in self._day.transactions)
+        fees = sum(fee for _, fee in done)
         self._write(
             {
                 "kind": "day.closed",
                 "date": day.isoformat(),
-                "transactions": len(self._day.transactions),
-                "events": 2 * len(self._day.transactions),
+                "transactions": len(done),
+                "events": 2 * len(done),
                 "approved": len(approved),
-                "declined": len(self._day.transactions) - len(approved),
+                "declined": len(done) - len(approved),
                 "sales_count": len(kept),
                 "sales_minor": sales,
                 "refunds_count": len(refunds),

@@ -4,6 +4,7 @@ One line is one of
     {"v":1,"terminal":…,"epoch":…}                  first, once
     {"boot":"<boot id>"}                            each start
     {"day":"2026-03-02","transactions":300}         a day opened     {"closed":"2026-03-02"}   and closed
+    {"settled":"002252"}                            a register had this batch closed
     {"n":1,"m":"<hex>"}                             event n and its message's bytes, the same each time it is sent
     {"ack":64}                                      every event up to 64 is durable at the agent's
     {"head":{"origin":…,"size":…,"note":…}}         the journal head that the terminal remembers for an origin
@@ -30,12 +31,16 @@ MAX_ORIGINS = 16
 
 @dataclass(slots=True)
 class LoggedDay:
-    """A day that was opened. Its events are those after number `before`, up to the next day's."""
+    """A day that was opened: its first event comes after number `before`, its last before the closing is `last`."""
 
     day: date
     transactions: int
     before: int
-    closed: bool = False
+    last: int | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.last is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class TerminalLog:
 
     def __init__(self, folder: Path, terminal: str, epoch: str) -> None:
         self.boots = 0
+        self.settled = 0
         self.acknowledged = 0
         self.days: list[LoggedDay] = []
         self._events: list[bytes] = []
@@ -121,7 +127,12 @@ class TerminalLog:
 
     def close_day(self) -> None:
         self._append({"closed": self.days[-1].day.isoformat()})
-        self.days[-1].closed = True
+        self.days[-1].last = self.last_written
+
+    def settle(self, batch: str) -> None:
+        """A batch was closed, and the next is open."""
+        self._append({"settled": batch})
+        self.settled += 1
 
     def add(self, *messages: bytes) -> None:
         """The next events, in one write."""
@@ -194,7 +205,9 @@ class TerminalLog:
             case {"day": str(day), "transactions": int(transactions)}:
                 self.days.append(LoggedDay(date.fromisoformat(day), transactions, self.last_written))
             case {"closed": str(day)} if self.days[-1].day.isoformat() == day:
-                self.days[-1].closed = True
+                self.days[-1].last = self.last_written
+            case {"settled": str()} if self.days:
+                self.settled += 1
             case {"head": {"origin": str(origin), "size": int(size), "note": str(note)}}:
                 self._keep(RememberedHead(origin, size, note))
             case {"boot": str()}:

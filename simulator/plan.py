@@ -12,6 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from protocol.messages import EntryMode, Outcome, Product, TransactionKind
+from protocol.money import CNY
 from simulator.clock import SHANGHAI, closing, opening
 from simulator.profile import Profile
 
@@ -40,18 +41,18 @@ _AMOUNTS = (
     (10, (60_000, 400_000)),
     (4, (400_000, 2_000_000)),
 )
-_CARD_MODES = ((55, EntryMode.CHIP), (40, EntryMode.CONTACTLESS), (5, EntryMode.MAGSTRIPE))
+CARD_MODES = ((55, EntryMode.CHIP), (40, EntryMode.CONTACTLESS), (5, EntryMode.MAGSTRIPE))
 _QR_MODES = ((70, EntryMode.QR_MERCHANT_SCANS), (30, EntryMode.QR_CUSTOMER_SCANS))
 _CARD_REFUSALS = ((45, "51"), (30, "55"), (15, "61"), (10, "54"))
 """ISO 8583 field 39: 51 insufficient funds, 55 wrong PIN, 61 over the limit, 54 expired card."""
 _QR_REFUSALS = ((70, "51"), (30, "61"))
-_SCHEMES = {
+SCHEMES = {
     Product.CREDIT: ((1, "unionpay"),),
     Product.DEBIT: ((1, "unionpay"),),
     Product.QR_WALLET: ((58, "wechat"), (42, "alipay")),
     Product.QR_CREDIT: ((75, "alipay_huabei"), (25, "jd_baitiao")),
 }
-_BINS = {
+CARD_BINS = {
     Product.CREDIT: ((1, "625910"), (1, "622575"), (1, "625188"), (1, "628310")),
     Product.DEBIT: ((1, "622848"), (1, "622202"), (1, "621700"), (1, "621661")),
 }
@@ -59,7 +60,7 @@ _BINS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One planned transaction. at: ms UTC; amount_minor: fen; fields as in `protocol.messages.Transaction`."""
+    """One transaction to be done. at: ms UTC; amount_minor: minor units; fields as in `protocol.messages.Transaction`."""
 
     at: int
     kind: TransactionKind
@@ -78,6 +79,7 @@ class Step:
     masked_pan: str | None
     card_token: bytes | None
     operator: str
+    currency: int = CNY
 
 
 @dataclass(slots=True)
@@ -94,17 +96,17 @@ def day_plan(profile: Profile, seed: int, day: date, transactions: int) -> tuple
     """
     if not 0 <= transactions <= LARGEST_DAY:
         raise ValueError(f"a day has 0 to {LARGEST_DAY} transactions")
-    rng = Random(f"{profile.name}/{seed}/{day.isoformat()}")  # noqa: S311  a simulation, reproducible on purpose
-    batch = f"{(day.toordinal() - date(2020, 1, 1).toordinal()) % 1_000_000:06d}"
-    first_trace = rng.randrange(1, 1_000_000 - LARGEST_DAY)
+    rng = _source(profile, seed, day)
+    batch = batch_of(day)
+    first = _first_trace(rng)
     open_sales: list[_OpenSale] = []
     steps: list[Step] = []
     for place, at in enumerate(_times(rng, day, transactions)):
         fate = rng.randrange(1000) if place >= _SALES_FIRST else 1000
         found = _pick_open(rng, open_sales, fate)
         reference = _reference(rng, at)
-        trace = f"{first_trace + place:06d}"
-        rrn = _rrn(at, trace)
+        trace = f"{first + place:06d}"
+        rrn = rrn_of(at, trace)
         if found is None:
             step = _sale(rng, at=at, reference=reference, trace=trace, batch=batch, rrn=rrn, declined=fate < _DECLINED)
             if step.outcome is Outcome.APPROVED:
@@ -123,6 +125,30 @@ def day_plan(profile: Profile, seed: int, day: date, transactions: int) -> tuple
     return tuple(steps)
 
 
+def batch_of(day: date, settled: int = 0) -> str:
+    """The number of the batch that is open on a day: one a day, and one more for each that a register has closed."""
+    return f"{(day.toordinal() - date(2020, 1, 1).toordinal() + settled) % 1_000_000:06d}"
+
+
+def planned_traces(profile: Profile, seed: int, day: date, transactions: int) -> range:
+    """The traces of a day's planned transactions."""
+    first = _first_trace(_source(profile, seed, day))
+    return range(first, first + transactions)
+
+
+def trace_after(planned: range, more: int) -> str:
+    """The trace that follows the planned ones and so many more: six digits, and 000001 after 999999."""
+    return f"{(planned.stop + more - 1) % 999_999 + 1:06d}"
+
+
+def _source(profile: Profile, seed: int, day: date) -> Random:
+    return Random(f"{profile.name}/{seed}/{day.isoformat()}")  # noqa: S311  a simulation, reproducible on purpose
+
+
+def _first_trace(rng: Random) -> int:
+    return rng.randrange(1, 1_000_000 - LARGEST_DAY)
+
+
 def _pick_open(rng: Random, open_sales: list[_OpenSale], fate: int) -> int | None:
     """The place of the sale to refund or void, or None where a sale shall be made."""
     if not _DECLINED <= fate < _DECLINED + _REFUND + _VOID or not open_sales:
@@ -137,15 +163,15 @@ def _pick_open(rng: Random, open_sales: list[_OpenSale], fate: int) -> int | Non
 
 
 def _sale(rng: Random, *, at: int, reference: str, trace: str, batch: str, rrn: str, declined: bool) -> Step:
-    product = _weighted(rng, _PRODUCTS)
-    card = product in _BINS
-    low, high = _weighted(rng, _AMOUNTS)
+    product = weighted(rng, _PRODUCTS)
+    card = product in CARD_BINS
+    low, high = weighted(rng, _AMOUNTS)
     amount = rng.randrange(low, high)
     if low >= 500 and rng.randrange(3):
         amount -= amount % 50
-    refusal = _weighted(rng, _CARD_REFUSALS if card else _QR_REFUSALS)
+    refusal = weighted(rng, _CARD_REFUSALS if card else _QR_REFUSALS)
     auth_code = f"{rng.randrange(1_000_000):06d}"
-    pan = f"{_weighted(rng, _BINS[product])}******{rng.randrange(10_000):04d}" if card else None
+    pan = f"{weighted(rng, CARD_BINS[product])}******{rng.randrange(10_000):04d}" if card else None
     return Step(
         at=at,
         kind=TransactionKind.SALE,
@@ -159,11 +185,11 @@ def _sale(rng: Random, *, at: int, reference: str, trace: str, batch: str, rrn: 
         batch=batch,
         rrn=rrn,
         auth_code=auth_code if card and not declined else None,
-        entry_mode=_weighted(rng, _CARD_MODES if card else _QR_MODES),
-        scheme=_weighted(rng, _SCHEMES[product]),
+        entry_mode=weighted(rng, CARD_MODES if card else _QR_MODES),
+        scheme=weighted(rng, SCHEMES[product]),
         masked_pan=pan,
         card_token=rng.getrandbits(128).to_bytes(16, "big") if card else None,
-        operator=_operator(at),
+        operator=operator_at(at),
     )
 
 
@@ -187,7 +213,7 @@ def _money_back(
         scheme=sale.scheme,
         masked_pan=sale.masked_pan,
         card_token=sale.card_token,
-        operator=_operator(at),
+        operator=operator_at(at),
     )
 
 
@@ -195,7 +221,7 @@ def _times(rng: Random, day: date, count: int) -> list[int]:
     """count times in ms UTC inside the opening hours, a gap apart: no fee line overtakes the next transaction."""
     start, end = opening(day), closing(day)
     hours = tuple((weight, hour) for hour, weight in enumerate(_HOURS))
-    times = sorted(start + _weighted(rng, hours) * 3_600_000 + rng.randrange(3_600_000) for _ in range(count))
+    times = sorted(start + weighted(rng, hours) * 3_600_000 + rng.randrange(3_600_000) for _ in range(count))
     gap = min(_MIN_GAP_MS, (end - start) // (count + 1))
     for i in range(1, count):
         times[i] = max(times[i], times[i - 1] + gap)
@@ -204,7 +230,7 @@ def _times(rng: Random, day: date, count: int) -> list[int]:
     return times
 
 
-def _weighted(rng: Random, table: tuple[tuple[int, T], ...]) -> T:
+def weighted(rng: Random, table: tuple[tuple[int, T], ...]) -> T:
     ball = rng.randrange(sum(weight for weight, _ in table))
     for weight, value in table:
         if ball < weight:
@@ -218,13 +244,13 @@ def _reference(rng: Random, at: int) -> str:
     return f"{at << 80 | 7 << 76 | rng.getrandbits(12) << 64 | 2 << 62 | rng.getrandbits(62):032x}"
 
 
-def _rrn(at: int, trace: str) -> str:
+def rrn_of(at: int, trace: str) -> str:
     """YDDDHH and the trace: the retrieval reference number as networks build it."""
     moment = _local(at)
     return f"{moment.year % 10}{moment.timetuple().tm_yday:03d}{moment.hour:02d}{trace}"
 
 
-def _operator(at: int) -> str:
+def operator_at(at: int) -> str:
     return "01" if _local(at).hour < 15 else "02"
 
 

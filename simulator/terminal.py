@@ -1,7 +1,7 @@
 """The simulated terminal, without I/O: bytes and time in, bytes out. A log, a conversation, and the rules of a terminal.
 
-It sends no event in a session before a SYNC arrived in it, then all from there in order, with at most MAX_EVENTS and
-MAX_BYTES beyond the last EVENT_ACK. What an event says on the wire is what the log holds, byte for byte.
+Where its wire has words for events, it sends none in a session before a SYNC arrived in it, then all from there in order,
+with at most MAX_EVENTS and MAX_BYTES beyond the last EVENT_ACK; and what an event says is what the log holds, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,11 +10,19 @@ from collections import deque
 from collections.abc import Callable
 
 from protocol.conversation import Conversation
-from protocol.dialect import Role
-from protocol.events import CloseReason, Received, SessionClosed, SessionOpened
+from protocol.dialect import Dialect, LinkKeys, Role
+from protocol.events import (
+    CloseReason,
+    Paired,
+    PairingFailed,
+    PairingFailure,
+    PairingShown,
+    Received,
+    SessionClosed,
+    SessionOpened,
+)
 from protocol.messages import (
-    DeviceInfo,
-    DeviceInfoQuery,
+    Confirm,
     Error,
     ErrorCode,
     EventAck,
@@ -22,19 +30,32 @@ from protocol.messages import (
     HeadPut,
     HeadReply,
     Message,
+    Progress,
+    Refund,
+    Reply,
+    Sale,
     Sync,
     SyncReply,
     TerminalHello,
+    Transaction,
+    Void,
 )
 from simulator.clock import SimulatedClock
+from simulator.counter import Counter
+from simulator.enquiries import Enquiries
 from simulator.identity import Identity
 from simulator.log import RememberedHead, TerminalLog
-from simulator.profile import Profile
+from simulator.pairing import PairingMode
 from simulator.trade import Trade
 
 # "At most 64 events (32 KiB) are sent beyond the last EVENT_ACK" (docs/protocol.md §3)
 MAX_EVENTS = 64
 MAX_BYTES = 32 * 1024
+
+
+def tells_events(dialect: Dialect) -> bool:
+    """The wire has words for what stands in the log; one that has none calls a request by no more than a ticket either."""
+    return Transaction in dialect.speaks
 
 
 class Terminal:
@@ -44,22 +65,28 @@ class Terminal:
         self,
         *,
         dialect: str,
-        secret: bytes,
+        keys: LinkKeys | None,
+        pairing: PairingMode,
         random: Callable[[int], bytes],
         line_rate: int,
-        profile: Profile,
         identity: Identity,
         boot_id: str,
         log: TerminalLog,
         clock: SimulatedClock,
         trade: Trade,
+        counter: Counter,
+        enquiries: Enquiries,
     ) -> None:
-        self._profile = profile
+        self._pairing = pairing
+        self._shown = False
+        self._news: list[PairingShown | Paired | PairingFailed] = []
         self._identity = identity
         self._boot_id = boot_id
         self._log = log
         self._clock = clock
         self._trade = trade
+        self._counter = counter
+        self._enquiries = enquiries
         self._now = 0
         self._next: int | None = None  # the next event to send; None before a SYNC
         self._unacknowledged: deque[tuple[int, int]] = (
@@ -71,8 +98,9 @@ class Terminal:
         self.left = False
         """The last agent said BYE, and none came since."""
         self._conversation = Conversation(
-            dialect, Role.TERMINAL, secret=secret, random=random, line_rate=line_rate, hello=self._hello
+            dialect, Role.TERMINAL, random=random, line_rate=line_rate, keys=keys, hello=self._hello
         )
+        self._tells_events = tells_events(self._conversation.dialect)
 
     @property
     def in_session(self) -> bool:
@@ -81,20 +109,22 @@ class Terminal:
 
     @property
     def settled(self) -> bool:
-        """The calendar is played, and every event is acknowledged."""
-        return self._trade.finished and self._log.acknowledged == self._log.last_written
+        """The calendar is played, and every event acknowledged that can be told."""
+        told = not self._tells_events or self._log.acknowledged == self._log.last_written
+        return self._trade.finished and not self._counter.busy and told
 
     @property
     def deadline(self) -> int | None:
         """When `tick` has something to do (monotonic ms), or None."""
-        due = [d for d in (self._conversation.deadline, self._trade.deadline) if d is not None]
-        return min(due, default=None)
+        due = (self._conversation.deadline, self._trade.deadline, self._counter.deadline)
+        return min((d for d in due if d is not None), default=None)
 
     def start(self, now: int) -> None:
         """Boot, and listen on the line."""
         self._now = now
         self._trade.start(self._boot_id, now)
         self._conversation.open(now)
+        self._allow_pairing(now)
         self._advance(now)
 
     def receive(self, data: bytes, now: int) -> None:
@@ -118,21 +148,63 @@ class Terminal:
         """Say BYE; `outgoing` has it."""
         self._conversation.leave(now)
 
+    # -- pairing -------------------------------------------------------------------------------------------------------
+
+    def pairing_news(self) -> list[PairingShown | Paired | PairingFailed]:
+        """What the display shows since the last call. A key that was paired is to be kept before anything is written."""
+        news, self._news = self._news, []
+        return news
+
+    def answer_pairing(self, yes: bool, now: int) -> None:
+        """A person compared the number shown; ignored where none is."""
+        self._now = now
+        if not self._shown:
+            return
+        if yes:
+            self._conversation.confirm_pairing(now)
+        else:
+            self._conversation.cancel_pairing(now)
+            self._allow_pairing(now)
+        self._advance(now)
+
+    def _allow_pairing(self, now: int) -> None:
+        if self._pairing is not PairingMode.OFF:
+            self._conversation.pair(now)
+
+    def _take_pairing(self, event: PairingShown | Paired | PairingFailed, now: int) -> None:
+        if self._shown or not isinstance(event, PairingFailed):  # a knock that came to nothing is no news
+            self._news.append(event)
+        self._shown = isinstance(event, PairingShown)
+        if self._shown and self._pairing is PairingMode.AUTO:
+            self._conversation.confirm_pairing(now)
+        elif isinstance(event, Paired) or (
+            # Cancelled: by a person's no, and allowed again then; or by an agent that has begun the next one already.
+            isinstance(event, PairingFailed) and event.reason is not PairingFailure.CANCELLED
+        ):
+            self._allow_pairing(now)
+
     # -- what the agent said -------------------------------------------------------------------------------------------
 
     def _advance(self, now: int) -> None:
-        for event in self._conversation.events():
-            match event:
-                case SessionOpened():
-                    self.met, self.left = True, False
-                    self._restart_from(None)
-                case SessionClosed(reason=reason):
-                    self.left = reason is CloseReason.PEER_LEFT
-                    self._restart_from(None)
-                case Received(message=message):
-                    self._answer(message, now)
+        while events := self._conversation.events():
+            for event in events:
+                match event:
+                    case SessionOpened():
+                        self.met, self.left = True, False
+                        self._restart_from(None)
+                    case SessionClosed(reason=reason):
+                        self.left = reason is CloseReason.PEER_LEFT
+                        self._restart_from(None)
+                    case Received(message=message):
+                        self._answer(message, now)
+                    case PairingShown() | Paired() | PairingFailed():
+                        self._take_pairing(event, now)
         self._trade.run(now)
-        self._send_events()
+        self._counter.run(now)
+        for said in self._counter.take():
+            self._say(said, now)
+        if self._tells_events:
+            self._send_events()
 
     def _answer(self, message: Message, now: int) -> None:
         match message:
@@ -151,8 +223,6 @@ class Terminal:
                     ),
                     now,
                 )
-            case DeviceInfoQuery(request_id=request):
-                self._conversation.send(self._device_info(now, request), now)
             case HeadGet(request_id=request):
                 head = self._log.head()
                 self._conversation.send(
@@ -160,10 +230,19 @@ class Terminal:
                 )
             case HeadPut(checkpoint=checkpoint, request_id=request):
                 self._conversation.send(self._put_head(checkpoint, request), now)
+            case Sale() | Refund() | Void():
+                self._counter.ask(message, now)
+            case Confirm():
+                pass  # nothing is dropped: a reference is known for ever
             case _:
                 request = getattr(message, "request_id", 0)
-                if request:
-                    self._conversation.send(Error(code=ErrorCode.NOT_SUPPORTED, request_id=request), now)
+                reply = self._enquiries.answer(message, now)
+                self._say(reply or Error(code=ErrorCode.NOT_SUPPORTED, request_id=request), now)
+
+    def _say(self, reply: Progress | Reply, now: int) -> None:
+        """If the wire has words for it."""
+        if self._conversation.speaks(type(reply)):
+            self._conversation.send(reply, now)
 
     def _put_head(self, checkpoint: str, request: int) -> HeadReply | Error:
         """Remember a checkpoint, unless it takes its journal back: a smaller tree, or another root for the same size."""
@@ -212,18 +291,6 @@ class Terminal:
             last_written=self._log.last_written,
             last_acknowledged=self._log.acknowledged,
             clock=self._clock.time(self._now),
+            uptime=self._now,
             simulated=True,
-        )
-
-    def _device_info(self, now: int, request: int) -> DeviceInfo:
-        return DeviceInfo(
-            serial_number=self._identity.serial_number,
-            model=self._profile.model,
-            firmware=self._profile.firmware,
-            mid=self._identity.mid,
-            tid=self._identity.tid,
-            clock=self._clock.time(now),
-            merchant_name=self._profile.merchant_name,
-            mcc=self._profile.mcc,
-            request_id=request,
         )

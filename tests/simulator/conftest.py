@@ -17,58 +17,108 @@ from typing import Any
 
 import pytest
 import serial
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from protocol.conversation import Conversation
-from protocol.dialect import Role, dialect
-from protocol.events import Received, Replied, SessionClosed, SessionOpened, Unreadable
-from protocol.messages import EventAck, HeadGet, Reply, Request, Sync, SyncReply, TerminalHello
+from protocol.dialect import LinkKeys, Role, dialect
+from protocol.events import Progressed, Received, Replied, SessionClosed, SessionOpened, Unreadable
+from protocol.messages import EventAck, HeadGet, Reply, Request, Stage, Sync, SyncReply, TerminalHello
+from protocol.money import CNY
+from simulator.book import Book
 from simulator.clock import SimulatedClock
+from simulator.counter import Counter
+from simulator.enquiries import Enquiries
 from simulator.identity import identity
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
+from simulator.pairing import PairingMode
 from simulator.profile import load_profile
 from simulator.terminal import Terminal
 from simulator.trade import Calendar, Trade
 
-SECRET = bytes(range(32))
+AGENT_KEY, TERMINAL_KEY = bytes(range(32)), bytes(range(32, 64))
 DAY = date(2026, 3, 2)
 
 
-class MemoryBench:
-    """A terminal and an agent's conversation, joined by their bytes; time stands unless a test moves `now`."""
+def public(private: bytes) -> bytes:
+    """The public half of an X25519 key (RFC 7748), by the library alone."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
-    def __init__(self, folder: Path, *, transactions: int = 300, seed: int = 7, speed: int = 0, days: int = 1) -> None:
+
+class MemoryBench:
+    """A terminal and an agent's conversation, joined by their bytes; time stands unless a test moves `now`.
+
+    paired: each end has the other's key already.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        transactions: int = 300,
+        seed: int = 7,
+        speed: int = 0,
+        days: int = 1,
+        dialect_name: str = "native",
+        currency: int = CNY,
+        paired: bool = True,
+        pairing: PairingMode = PairingMode.OFF,
+    ) -> None:
         self.now = 1_000
+        self.folder = folder
         who = identity("classic", seed)
         native = dialect("native")
         self.log = TerminalLog(folder / "state", who.terminal, who.log_epoch)
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.clock = SimulatedClock(speed)
         profile = load_profile("classic")
-        self.trade = Trade(
+        spoken = dialect(dialect_name)
+        told = dialect_name == "native"
+        self.book = Book(
             profile=profile,
             seed=seed,
             identity=who,
-            calendar=Calendar(DAY, days, transactions),
             log=self.log,
             ledger=self.ledger,
-            clock=self.clock,
             encode=native.encode,
             decode=native.decode,
         )
+        self.trade = Trade(
+            profile=profile,
+            seed=seed,
+            calendar=Calendar(DAY, days, transactions),
+            log=self.log,
+            ledger=self.ledger,
+            book=self.book,
+            clock=self.clock,
+            told=told,
+        )
+        self.counter = Counter(
+            profile=profile, seed=seed, book=self.book, clock=self.clock, currency=currency, tickets=not told
+        )
         self.terminal = Terminal(
-            dialect="native",
-            secret=SECRET,
+            dialect=dialect_name,
+            keys=LinkKeys(TERMINAL_KEY, public(AGENT_KEY) if paired else None) if spoken.pairs else None,
+            pairing=pairing,
             random=os.urandom,
             line_rate=115_200,
-            profile=profile,
             identity=who,
             boot_id="0123456789ab",
             log=self.log,
             clock=self.clock,
             trade=self.trade,
+            counter=self.counter,
+            enquiries=Enquiries(
+                profile=profile,
+                identity=who,
+                book=self.book,
+                counter=self.counter,
+                clock=self.clock,
+                currency=currency,
+            ),
         )
-        self.agent = Conversation("native", Role.AGENT, secret=SECRET, random=os.urandom)
+        agent_keys = LinkKeys(AGENT_KEY, public(TERMINAL_KEY) if paired else None) if spoken.pairs else None
+        self.agent = Conversation(dialect_name, Role.AGENT, random=os.urandom, keys=agent_keys)
         self.happened: list[Any] = []
 
     def start(self) -> None:
@@ -92,6 +142,23 @@ class MemoryBench:
         self.exchange()
         (reply,) = [e.message for e in self.happened if isinstance(e, Replied) and e.request_id == number]
         return reply
+
+    def later(self, ms: int) -> None:
+        """So much time passes, and both ends do what is due then."""
+        self.now += ms
+        self.terminal.tick(self.now)
+        self.agent.tick(self.now)
+        self.exchange()
+
+    def stages(self) -> list[Stage]:
+        """The stages that were told, in order; forgotten once asked."""
+        stages = [e.message.stage for e in self.happened if isinstance(e, Progressed)]
+        self.happened = [e for e in self.happened if not isinstance(e, Progressed)]
+        return stages
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The ledger."""
+        return [json.loads(line) for line in (self.folder / "ledger.jsonl").read_text().splitlines()]
 
     def acknowledge(self, up_to: int) -> None:
         self.agent.send(EventAck(up_to=up_to), self.now)
@@ -137,11 +204,11 @@ class Taken:
 
 
 def take_events(
-    port: Path, secret: bytes, start: int, *, until: Callable[[Taken], bool], within_s: float = 20, batch: int = 16
+    port: Path, keys: LinkKeys, start: int, *, until: Callable[[Taken], bool], within_s: float = 20, batch: int = 16
 ) -> Taken:
     """Be an agent on a real port: sync from `start`, acknowledge, and go on until `until`, a BYE or a hang-up."""
     taken = Taken()
-    conversation = Conversation("native", Role.AGENT, secret=secret, random=os.urandom)
+    conversation = Conversation("native", Role.AGENT, keys=keys, random=os.urandom)
     end = time.monotonic() + within_s
     number, unacknowledged = start - 1, 0
 
@@ -189,15 +256,24 @@ def take_events(
 
 
 class Simulator:
-    """`python -m simulator run` as a process of its own."""
+    """`python -m simulator run` as a process of its own. paired: its state folder holds our agent's key already."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, paired: bool = True) -> None:
         self.folder = folder
+        self.state = folder / "port.state"
+        self.state.mkdir(exist_ok=True)
+        if paired:
+            (self.state / "agent.pub").write_text(public(AGENT_KEY).hex() + "\n")
         self.ledger = folder / "ledger.jsonl"
         command = [sys.executable, "-m", "simulator", "run", "--link", str(folder / "port"), "--json"]
         command += ["--ledger", str(self.ledger), *options]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -206,7 +282,18 @@ class Simulator:
             return
         self.ready = json.loads(line)
         self.port = Path(self.ready["link"])
-        self.secret = bytes.fromhex(Path(self.ready["secret"]).read_text())
+        if (own := self.state / "link.key").exists():  # of a dialect that pairs
+            self.keys = LinkKeys(AGENT_KEY, public(bytes.fromhex(own.read_text())))
+
+    def says(self) -> Any:
+        """The next JSON line on its standard output."""
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
+
+    def type(self, words: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(words)
+        self.process.stdin.flush()
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -223,16 +310,16 @@ def simulate() -> Iterator[Callable[..., Simulator]]:
     """Starts simulators in folders; whatever still runs at the end is killed."""
     made: list[Simulator] = []
 
-    def start(folder: Path, *options: str) -> Simulator:
+    def start(folder: Path, *options: str, **settings: Any) -> Simulator:
         folder.mkdir(exist_ok=True)
-        made.append(Simulator(folder, *options))
+        made.append(Simulator(folder, *options, **settings))
         return made[-1]
 
     yield start
     for one in made:
         if one.process.poll() is None:
             one.kill()
-        for pipe in (one.process.stdout, one.process.stderr):
+        for pipe in (one.process.stdin, one.process.stdout, one.process.stderr):
             if pipe is not None:
                 pipe.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -123,10 +124,14 @@ def test_days_are_counted_apart(tmp_path: Path) -> None:
     ledger.publish()
     ledger.record(*DAY[0])
     ledger.close_day(date(2026, 3, 2))
-    ledger.record(*DAY[2])
+    ledger.record(*DAY[3])  # after the shop has closed: on nobody's account
+    sale, fee = DAY[2]
+    ledger.record(replace(sale, at=AT + 24 * 3_600_000), fee)
     ledger.close_day(date(2026, 3, 3))
     ledger.close()
-    closed = [json.loads(x) for x in (tmp_path / "l.jsonl").read_text().splitlines() if "day.closed" in x]
+    lines = [json.loads(x) for x in (tmp_path / "l.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["sale", "day.closed", "sale", "sale", "day.closed"]
+    closed = [line for line in lines if line["kind"] == "day.closed"]
     assert [(c["transactions"], c["sales_minor"]) for c in closed] == [(1, 10_000), (1, 2_500)]
 
 

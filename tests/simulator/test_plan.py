@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from protocol.masking import mask_text
 from protocol.messages import Outcome, TransactionKind
 from simulator.identity import identity
-from simulator.plan import FEE_DELAY_MS, LARGEST_DAY, Step, day_plan
+from simulator.plan import FEE_DELAY_MS, LARGEST_DAY, Step, day_plan, planned_traces, trace_after
 from simulator.profile import load_profile, profile_names
 
 SHANGHAI = timezone(timedelta(hours=8))
@@ -139,3 +139,13 @@ def test_an_identity_fits_the_wire_and_looks_like_no_card(profile: str, seed: in
     for text in (who.terminal, who.log_epoch, who.mid, who.tid, who.serial_number):
         assert mask_text(text) == text
     assert identity(profile, seed) == who
+
+
+def test_traces_of_the_counter_follow_the_planned_ones_and_begin_anew_after_the_largest() -> None:
+    classic, day = load_profile("classic"), date(2026, 3, 2)
+    planned = planned_traces(classic, 7, day, 30)
+    assert [f"{trace:06d}" for trace in planned] == [step.trace for step in day_plan(classic, 7, day, 30)]
+    assert trace_after(planned, 0) == f"{planned.stop:06d}" and trace_after(planned, 2) == f"{planned.stop + 2:06d}"
+    largest = range(900_000, 1_000_000)
+    assert [trace_after(largest, more) for more in (0, 1)] == ["000001", "000002"]
+    assert trace_after(range(1, 999_999), 0) == "999999"

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from random import Random
 
+from protocol.dialect import LinkKeys
+
 DAY = ("--seed", "7", "--speed", "0", "--transactions", "60", "--then", "exit")
 
 
@@ -30,7 +32,7 @@ def test_the_same_seed_gives_the_same_day_byte_for_byte(tmp_path: Path, simulate
     runs = []
     for name, seed in (("a", "7"), ("b", "7"), ("c", "8")):
         s = simulate(tmp_path / name, *DAY, "--seed", seed)
-        taken = take(s.port, s.secret, 1, until=lambda t: False)
+        taken = take(s.port, s.keys, 1, until=lambda t: False)
         assert s.process.wait(10) == 0
         assert taken.left and list(taken.events) == list(range(1, 121))
         runs.append((s.ledger.read_bytes(), events_of(s), taken.events))
@@ -41,7 +43,7 @@ def test_the_same_seed_gives_the_same_day_byte_for_byte(tmp_path: Path, simulate
 
 def test_killed_at_random_points_it_goes_on_with_the_same_ledger(tmp_path: Path, simulate, take) -> None:
     quiet = simulate(tmp_path / "quiet", *DAY)
-    take(quiet.port, quiet.secret, 1, until=lambda t: False)
+    take(quiet.port, quiet.keys, 1, until=lambda t: False)
     assert quiet.process.wait(10) == 0
 
     rng = Random(5)
@@ -52,7 +54,7 @@ def test_killed_at_random_points_it_goes_on_with_the_same_ledger(tmp_path: Path,
         more = rng.randrange(1, 40)
         taken = take(
             s.port,
-            s.secret,
+            s.keys,
             len(journal) + 1,
             until=lambda t, more=more: len(t.events) >= more,
             batch=rng.randrange(1, 33),
@@ -80,7 +82,7 @@ def test_600_events_a_day_pass_in_well_under_five_seconds(tmp_path: Path, simula
             times.append(time.monotonic())
         return False
 
-    take(s.port, s.secret, 1, until=note)
+    take(s.port, s.keys, 1, until=note)
     assert s.process.wait(10) == 0
     took = times[0] - began
     assert took < 4, f"{took:.2f} s"
@@ -88,10 +90,10 @@ def test_600_events_a_day_pass_in_well_under_five_seconds(tmp_path: Path, simula
 
 def test_at_a_real_pace_the_day_is_the_same_as_at_once(tmp_path: Path, simulate, take) -> None:
     fast = simulate(tmp_path / "fast", *DAY)
-    take(fast.port, fast.secret, 1, until=lambda t: False)
+    take(fast.port, fast.keys, 1, until=lambda t: False)
     paced = simulate(tmp_path / "paced", *DAY, "--speed", "30000")  # twelve hours in 1.44 s
     took = time.monotonic()
-    taken = take(paced.port, paced.secret, 1, until=lambda t: False)
+    taken = take(paced.port, paced.keys, 1, until=lambda t: False)
     took = time.monotonic() - took
     assert paced.process.wait(10) == fast.process.wait(10) == 0
     assert len(taken.events) == 120 and took > 1
@@ -108,7 +110,7 @@ def test_sigterm_and_sigint_end_it_with_a_goodbye_and_no_link(tmp_path: Path, si
                 s.process.send_signal(number)
             return False
 
-        taken = take(s.port, s.secret, 1, until=stop)
+        taken = take(s.port, s.keys, 1, until=stop)
         assert s.process.wait(10) == 0
         assert taken.left, "a BYE came before the hang-up"
         assert not s.port.is_symlink()
@@ -116,8 +118,8 @@ def test_sigterm_and_sigint_end_it_with_a_goodbye_and_no_link(tmp_path: Path, si
 
 def test_an_agent_may_come_and_go(tmp_path: Path, simulate, take) -> None:
     s = simulate(tmp_path, *DAY)
-    first = take(s.port, s.secret, 1, until=lambda t: len(t.events) >= 30)
-    rest = take(s.port, s.secret, len(first.events) + 1, until=lambda t: False)
+    first = take(s.port, s.keys, 1, until=lambda t: len(t.events) >= 30)
+    rest = take(s.port, s.keys, len(first.events) + 1, until=lambda t: False)
     assert s.process.wait(10) == 0
     assert list(first.events) + list(rest.events) == list(range(1, 121))
 
@@ -129,19 +131,30 @@ def test_noise_on_the_line_harms_nothing(tmp_path: Path, simulate, take) -> None
     for _ in range(100):
         os.write(fd, noise.randbytes(997))
     os.close(fd)
-    taken = take(s.port, s.secret, 1, until=lambda t: False)
+    taken = take(s.port, s.keys, 1, until=lambda t: False)
     assert s.process.wait(10) == 0 and len(taken.events) == 120
 
 
-def test_the_secret_is_its_owners_alone_and_another_one_gets_nothing(tmp_path: Path, simulate, take) -> None:
+def test_its_key_is_its_owners_alone_and_stays_the_same(tmp_path: Path, simulate, take) -> None:
     s = simulate(tmp_path, *DAY)
-    file = Path(s.ready["secret"])
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and len(s.secret) == 32
+    own = s.state / "link.key"
+    before = own.read_text()
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert re.fullmatch(r"[0-9a-f]{64}\n", before)
+    s.kill()
+    again = simulate(tmp_path, *DAY)
+    assert own.read_text() == before
+    assert len(take(again.port, again.keys, 1, until=lambda t: False).events) == 120 + 1, "and a reboot's"
+    other = simulate(tmp_path / "other", *DAY)
+    assert (other.state / "link.key").read_text() != before
+
+
+def test_an_agent_with_another_key_gets_nothing(tmp_path: Path, simulate, take) -> None:
+    s = simulate(tmp_path, *DAY)
     stop = time.monotonic() + 1.5
-    assert take(s.port, bytes(32), 1, until=lambda t: time.monotonic() > stop).hello is None
-    again = simulate(tmp_path / "again", *DAY, "--secret", str(file))
-    assert again.secret == s.secret
-    assert len(take(again.port, again.secret, 1, until=lambda t: False).events) == 120
+    stranger = LinkKeys(bytes([7]) * 32, s.keys.peer)
+    assert take(s.port, stranger, 1, until=lambda t: time.monotonic() > stop).hello is None
+    assert len(take(s.port, s.keys, 1, until=lambda t: False).events) == 120
 
 
 def test_a_second_simulator_on_one_state_is_refused(tmp_path: Path, simulate) -> None:
@@ -154,11 +167,17 @@ def test_a_second_simulator_on_one_state_is_refused(tmp_path: Path, simulate) ->
 
 def test_what_it_cannot_do_is_two_sentences_and_exit_3(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    (tmp_path / "secret").write_text("nonsense")
+    for name, file in (("s3", "link.key"), ("s4", "agent.pub")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("nonsense")
     for arguments, words in (
         (("--link", f"{tmp_path}/file", "--state", f"{tmp_path}/s1"), "not a link"),
         (("--link", f"{tmp_path}/no/where", "--state", f"{tmp_path}/s2"), "cannot be made"),
-        (("--link", f"{tmp_path}/l", "--secret", f"{tmp_path}/secret"), "64 hexadecimal digits"),
+        (("--link", f"{tmp_path}/l", "--state", f"{tmp_path}/s3"), "s3/link.key does not hold 64 hexadecimal digits"),
+        (("--link", f"{tmp_path}/l", "--state", f"{tmp_path}/s4"), "s4/agent.pub does not hold 64 hexadecimal digits"),
+        (("--link", f"{tmp_path}/l", "--dialect", "klingon"), "native, telium, transbank"),
+        (("--link", f"{tmp_path}/l", "--dialect", "telium"), "Leave --transactions out"),
+        (("--link", f"{tmp_path}/l", "--dialect", "telium", "--pairing", "ask"), "no pairing"),
         (("--link", f"{tmp_path}/l", "--ledger", f"{tmp_path}/no/where"), "ledger"),
         (("--link", f"{tmp_path}/l", "--profile", "nobody"), "classic, esign, smart, umi"),
         (("--link", f"{tmp_path}/l", "--state", f"{tmp_path}/file"), "cannot be used"),
@@ -176,6 +195,7 @@ def test_wrong_usage_is_exit_2() -> None:
         ("run", "--link", "x", "--seed", "-1"),
         ("run", "--link", "x", "--date", "2.3.2026"),
         ("run", "--link", "x", "--then", "dance"),
+        ("run", "--link", "x", "--pairing", "perhaps"),
         ("nothing",),
     ):
         assert cli(*arguments).returncode == 2
@@ -189,7 +209,7 @@ def test_a_state_of_another_seed_is_refused(tmp_path: Path, simulate) -> None:
 
 def test_no_full_card_number_is_in_any_file_or_word(tmp_path: Path, simulate, take) -> None:
     s = simulate(tmp_path, *DAY)
-    take(s.port, s.secret, 1, until=lambda t: False)
+    take(s.port, s.keys, 1, until=lambda t: False)
     assert s.process.wait(10) == 0
     ledger = [json.loads(line) for line in s.ledger.read_text().splitlines()]
     texts = [str(v) for line in ledger for k, v in line.items() if "reference" not in k]

@@ -11,6 +11,7 @@ import pytest
 
 from protocol.dialect import dialect
 from protocol.messages import DeviceEvent
+from simulator.book import Book
 from simulator.clock import SimulatedClock, closing, iso, opening
 from simulator.errors import SimulatorError
 from simulator.identity import identity
@@ -30,16 +31,23 @@ class Shop:
         who = identity("classic", 7)
         self.log = TerminalLog(folder / "state", who.terminal, who.log_epoch)
         self.ledger = Ledger(folder / "ledger")
-        self.trade = Trade(
+        self.book = Book(
             profile=load_profile("classic"),
             seed=7,
             identity=who,
+            log=self.log,
+            ledger=self.ledger,
+            encode=NATIVE.encode,
+            decode=NATIVE.decode,
+        )
+        self.trade = Trade(
+            profile=load_profile("classic"),
+            seed=7,
             calendar=Calendar(first, days, transactions),
             log=self.log,
             ledger=self.ledger,
+            book=self.book,
             clock=SimulatedClock(0),
-            encode=NATIVE.encode,
-            decode=NATIVE.decode,
         )
 
     def play(self) -> None:

@@ -1,0 +1,117 @@
+"""What the terminal answers at once: from its plate, its book, and its acquirer's tariffs. Only Settle changes anything."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from protocol.messages import (
+    DeviceInfo,
+    DeviceInfoQuery,
+    Echo,
+    EchoReply,
+    LastTransactionQuery,
+    Message,
+    Product,
+    Reply,
+    SelfTest,
+    SelfTestItem,
+    SelfTestReply,
+    Settle,
+    SettleReply,
+    TariffLine,
+    TariffQuery,
+    Tariffs,
+    Totals,
+    TotalsQuery,
+)
+from protocol.money import Money
+from simulator.book import APPROVED, Book
+from simulator.clock import SHANGHAI, SimulatedClock, local_date
+from simulator.counter import UNDER_WAY, Counter
+from simulator.identity import Identity
+from simulator.profile import Profile
+
+PARTS = ("printer", "reader", "keys", "battery", "memory", "host")
+"""What a self-test looks at; nothing is ever broken yet."""
+
+
+class Enquiries:
+    """currency: ISO 4217, the terminal's one. Every `now` is monotonic ms."""
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        identity: Identity,
+        book: Book,
+        counter: Counter,
+        clock: SimulatedClock,
+        currency: int,
+    ) -> None:
+        self._profile = profile
+        self._identity = identity
+        self._book = book
+        self._counter = counter
+        self._clock = clock
+        self._currency = currency
+
+    def answer(self, asked: Message, now: int) -> Reply | None:
+        """The reply, or None to what is none of these."""
+        reply: Reply | None = None
+        match asked:
+            case DeviceInfoQuery(request_id=request):
+                reply = self._device_info(now, request)
+            case Echo(data=data, request_id=request):
+                reply = EchoReply(data=data, request_id=request)
+            case SelfTest(request_id=request):
+                items = tuple(SelfTestItem(name=part, passed=True) for part in PARTS)
+                reply = SelfTestReply(items=items, request_id=request)
+            case TariffQuery(product=product, request_id=request):
+                reply = Tariffs(tariffs=self._tariffs(product, now), request_id=request)
+            case TotalsQuery(request_id=request):
+                count, total = self._book.totals
+                reply = Totals(count=count, amount=Money(total, self._currency), request_id=request)
+            case LastTransactionQuery(request_id=request):
+                reply = self._counter.last(request)
+            case Settle(request_id=request):
+                reply = self._settle(request)
+        return reply
+
+    def _settle(self, request: int) -> Reply:
+        """Not in the middle of a transaction: it would be in neither batch."""
+        if self._counter.busy:
+            return SettleReply(settled=False, response_code=UNDER_WAY, request_id=request)
+        return SettleReply(settled=True, batch=self._book.settle(), response_code=APPROVED, request_id=request)
+
+    def _tariffs(self, product: Product | None, now: int) -> tuple[TariffLine, ...]:
+        """In force on the terminal's date; none for a product that the acquirer does not take."""
+        day = local_date(self._clock.time(now))
+        taken = {p for tariff in self._profile.tariffs for p in tariff.products}
+        found = [(p, self._profile.tariff(p, day)) for p in Product if p in taken and product in {p, None}]
+        return tuple(
+            TariffLine(
+                product=p,
+                rate_ppm=tariff.rate_ppm,
+                effective_from=_midnight(tariff.effective_from),
+                cap=None if tariff.cap_minor is None else Money(tariff.cap_minor, self._currency),
+            )
+            for p, tariff in found
+        )
+
+    def _device_info(self, now: int, request: int) -> DeviceInfo:
+        return DeviceInfo(
+            serial_number=self._identity.serial_number,
+            model=self._profile.model,
+            firmware=self._profile.firmware,
+            mid=self._identity.mid,
+            tid=self._identity.tid,
+            clock=self._clock.time(now),
+            merchant_name=self._profile.merchant_name,
+            mcc=self._profile.mcc,
+            request_id=request,
+        )
+
+
+def _midnight(day: date) -> int:
+    """00:00 Asia/Shanghai of that day, ms UTC."""
+    return int(datetime.combine(day, time(), SHANGHAI).timestamp()) * 1000
