@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from agent.journal.heads import Verdict
 from agent.journal.kinds import Fact
-from agent.views import LinkState, Notice
+from agent.views import LinkState, Notice, PairingView
+from protocol.events import FailReason
 from protocol.messages import Reply, Request, TerminalHello
 
 # Inputs
@@ -69,11 +71,55 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """Begin a pairing. token: comes back in Done, here and in the next three."""
+
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPairing:
+    """A person saw that number at both ends. replace: also where another key is pinned."""
+
+    number: str
+    replace: bool = False
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPairing:
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unpair:
+    """Forget the pinned key."""
+
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What Pin asked for is durable."""
+
+    peer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class PinFailed:
+    """The disk still holds what it held before."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """The agent stops: say goodbye on the line."""
 
 
-Input = PortOpened | PortLost | LineBytes | Due | Recorded | RecordFailed | HeadCompared | Ask | Leave
+PairingOrder = Pair | ConfirmPairing | CancelPairing | Unpair
+PairingInput = PairingOrder | Pinned | PinFailed
+Input = PortOpened | PortLost | LineBytes | Due | Recorded | RecordFailed | HeadCompared | Ask | PairingInput | Leave
 
 # Actions
 
@@ -101,19 +147,56 @@ class CompareHead:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """reply: None where the terminal gave none (no session, no answer in time)."""
+    """reply: None where the terminal gave none; failed says why."""
 
     token: int
     reply: Reply | None
+    failed: FailReason | None = None
+
+
+class Refusal(StrEnum):
+    """Why a pairing order was not carried out."""
+
+    NOT_SPOKEN = "not_spoken"
+    """The dialect has no pairing."""
+    NO_LINE = "no_line"
+    NOTHING_TO_CONFIRM = "nothing_to_confirm"
+    OTHER_NUMBER = "other_number"
+    OTHER_KEY_PINNED = "other_key_pinned"
+    """And nobody said that it is to be replaced."""
+    FAILED = "failed"
+    """The pairing came to nothing after all."""
+    NOT_KEPT = "not_kept"
+    """The disk did not take the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A pairing order is carried out, durably, or refused."""
+
+    token: int
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Keep this key as the terminal's, None for none, durably; then give Pinned or PinFailed before any other input.
+
+    Nothing is written to the line in between.
+    """
+
+    peer: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """The line's state for the screens. hello: of the terminal that answers."""
+    """The line's state for the screens. hello: of the terminal that answers. pinned: the terminal's public key."""
 
     state: LinkState
     notices: tuple[Notice, ...]
     hello: TerminalHello | None
+    pinned: bytes | None = None
+    pairing: PairingView | None = None
 
 
-Action = Write | Record | CompareHead | Answer | Show
+Action = Write | Record | CompareHead | Answer | Done | Pin | Show

@@ -32,7 +32,7 @@ _COMMANDS = {
     "serve": ("agent.commands.serve", N_("Run the agent without screens.")),
     "journal": ("agent.commands.journal", N_("The signed record: head, verify, log, show, proof, rebuild.")),
     "transactions": ("agent.commands.transactions", N_("The day's work: list, show.")),
-    "terminal": ("agent.commands.terminal", N_("The terminal: info, sync.")),
+    "terminal": ("agent.commands.terminal", N_("The terminal: info, status, pair, unpair, self-test, echo, sync.")),
 }
 _JOINED = {
     "sim": N_("The simulator alone: a terminal and its acquirer on a pty."),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from agent.errors import CounterfoilError, JournalError, LinkError
+from agent import actions as a
+from agent import link_keys
+from agent.capabilities import capabilities
+from agent.errors import CounterfoilError, HomeError, JournalError, LinkError
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import verifying_key
@@ -16,13 +21,17 @@ from agent.journal.reader import Reader, open_reader
 from agent.language import _
 from agent.projection import Projection
 from agent.reading import Reading
+from agent.refusals import not_as_asked
 from agent.runner import Runner
 from agent.settings import Settings
 from agent.views import (
+    EchoReport,
     Head,
     LinkState,
     LinkView,
     Notice,
+    SelfTestItem,
+    SelfTestReport,
     Status,
     SyncResult,
     TerminalInfo,
@@ -30,10 +39,22 @@ from agent.views import (
     TransactionDetail,
     TransactionPage,
 )
-from protocol.messages import DeviceInfo, DeviceInfoQuery, Sync, SyncReply
+from protocol.dialect import dialect
+from protocol.messages import (
+    DeviceInfo,
+    DeviceInfoQuery,
+    Echo,
+    EchoReply,
+    SelfTest,
+    SelfTestReply,
+    Sync,
+    SyncReply,
+)
 
 INFO_MS = 10_000
 SYNC_MS = 30_000
+LONGEST_ECHO = 1_024
+"""Bytes of an echo."""
 FINDINGS_MS = 7 * 86_400_000
 """How long a finding stands among what needs a person now."""
 
@@ -68,6 +89,37 @@ class Desk(Protocol):
         """Asks the terminal for what the journal lacks, and waits until it is durable; up to 30 s. Raises LinkError."""
         ...
 
+    def self_test(self) -> SelfTestReport:
+        """The terminal tests itself; up to 10 s. Raises LinkError."""
+        ...
+
+    def echo(self, size: int = 64) -> EchoReport:
+        """How long so many bytes (1 to 1024) take to the terminal and back; up to 10 s. Raises LinkError."""
+        ...
+
+    def pair(self) -> None:
+        """Begin a pairing, and return at once; `status().link.pairing` shows how it goes. Raises LinkError, PortError.
+
+        What stands is not touched by it until a person has confirmed the number.
+        """
+        ...
+
+    def confirm_pairing(self, number: str, replace: bool = False) -> None:
+        """A person saw this number at both ends: pin the key, and wait until that is durable.
+
+        Raises LinkError where no pairing waits for it, where another number is shown, or, without `replace`, where
+        `PairingView.changed`; nothing is pinned then.
+        """
+        ...
+
+    def cancel_pairing(self) -> None:
+        """Give up the pairing under way, if any. Raises LinkError where the protocol has none."""
+        ...
+
+    def unpair(self) -> None:
+        """Forget the pinned key, and wait until that is durable; nothing is sought until a new pairing. Raises LinkError."""
+        ...
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         """Blocks until `Status.revision` is above `revision`, or the time is over; answers the revision in force."""
         ...
@@ -79,7 +131,7 @@ class HomeDesk:
     """The desk in the process that owns the home. runner: None where no agent runs and the home is only looked at."""
 
     def __init__(self, home: Home, settings: Settings, runner: Runner | None = None) -> None:
-        self._settings, self._runner = settings, runner
+        self._settings, self._runner, self._home = settings, runner, home
         self._zone = ZoneInfo(settings.time_zone)
         self._journal: Reader | None = None
         if runner is None:
@@ -103,7 +155,7 @@ class HomeDesk:
         except JournalError:  # views being made anew say nothing of the line
             findings = ()
         if runner is None:
-            link, revision = LinkView(LinkState.OFF, self._settings.port, 0), 0
+            link, revision = self._link_off(), 0
             notices: tuple[Notice, ...] = ()
         else:
             link, notices, revision = runner.link(), runner.shown.notices, runner.revision
@@ -132,12 +184,11 @@ class HomeDesk:
 
     def terminal_info(self) -> TerminalInfo:
         runner = self._online()
-        info = runner.ask(DeviceInfoQuery(), INFO_MS)
-        hello = runner.shown.hello
-        if not isinstance(info, DeviceInfo) or hello is None:
-            raise LinkError(_("The terminal does not say what it is."), _("Update the terminal's application."))
+        info, hello = runner.ask(DeviceInfoQuery(), INFO_MS), runner.shown.hello
+        if not isinstance(info, DeviceInfo):
+            raise not_as_asked(info)
         return TerminalInfo(
-            terminal=hello.terminal,
+            terminal=self._settings.terminal if hello is None else hello.terminal,
             serial_number=info.serial_number,
             model=info.model,
             firmware=info.firmware,
@@ -146,8 +197,8 @@ class HomeDesk:
             merchant_name=info.merchant_name,
             mcc=info.mcc,
             clock=info.clock,
-            log_epoch=hello.log_epoch,
-            simulated=hello.simulated,
+            log_epoch=None if hello is None else hello.log_epoch,
+            simulated=self._settings.simulated if hello is None else hello.simulated,
         )
 
     def sync(self) -> SyncResult:
@@ -155,7 +206,7 @@ class HomeDesk:
         before, until = runner.last_event, time.monotonic() + SYNC_MS / 1000
         reply = runner.ask(Sync(start=before + 1), SYNC_MS)
         if not isinstance(reply, SyncReply):
-            raise LinkError(_("The terminal does not send its log."), _("Update the terminal's application."))
+            raise not_as_asked(reply)
         while (last := runner.last_event) < reply.last_written:
             if time.monotonic() > until:
                 raise LinkError(
@@ -164,6 +215,38 @@ class HomeDesk:
                 )
             runner.wait(runner.revision, 200)
         return SyncResult(last_event=last, received=last - before)
+
+    def self_test(self) -> SelfTestReport:
+        reply = self._online().ask(SelfTest(), INFO_MS)
+        if not isinstance(reply, SelfTestReply):
+            raise not_as_asked(reply)
+        return SelfTestReport(tuple(SelfTestItem(item.name, item.passed, item.detail) for item in reply.items))
+
+    def echo(self, size: int = 64) -> EchoReport:
+        runner, data = self._online(), os.urandom(min(max(size, 1), LONGEST_ECHO))
+        began = time.perf_counter_ns()
+        reply = runner.ask(Echo(data=data), INFO_MS)
+        took = (time.perf_counter_ns() - began) // 1_000
+        if not isinstance(reply, EchoReply):
+            raise not_as_asked(reply)
+        if reply.data != data:
+            raise LinkError(
+                _("The terminal sent back something else than it was sent."),
+                _("Report it to whoever made its application."),
+            )
+        return EchoReport(len(data), took)
+
+    def pair(self) -> None:
+        self._online().order(a.Pair)
+
+    def confirm_pairing(self, number: str, replace: bool = False) -> None:
+        self._online().order(lambda token: a.ConfirmPairing(number, replace, token))
+
+    def cancel_pairing(self) -> None:
+        self._online().order(a.CancelPairing)
+
+    def unpair(self) -> None:
+        self._online().order(a.Unpair)
 
     def wait(self, revision: int, timeout_ms: int) -> int:
         return 0 if self._runner is None else self._runner.wait(revision, timeout_ms)
@@ -176,7 +259,24 @@ class HomeDesk:
     def _now(self) -> int:
         if self._runner is not None:
             return self._runner.now()
-        return self._reading.last_at() if self._settings.simulated else time.time_ns() // 1_000_000
+        by_terminal = self._settings.simulated and dialect(self._settings.dialect).hello is not None
+        return self._reading.last_at() if by_terminal else time.time_ns() // 1_000_000
+
+    def _link_off(self) -> LinkView:
+        """The line of a home on which no agent runs: what the settings and the keys say of it."""
+        settings, pinned = self._settings, None
+        spoken = dialect(settings.dialect)
+        with suppress(HomeError):  # whoever sets to work here is told
+            pinned = link_keys.pinned(self._home.terminal_key) if spoken.pairs else None
+        return LinkView(
+            LinkState.OFF,
+            settings.port,
+            0,
+            dialect=spoken.name,
+            speaks=capabilities(spoken),
+            paired=not spoken.pairs or pinned is not None,
+            fingerprint=None if pinned is None else link_keys.fingerprint(pinned),
+        )
 
     def _head(self) -> JournalHead:
         return self._journal.head if self._journal is not None else self._online().head

@@ -21,7 +21,16 @@ import msgspec
 from agent import errors
 from agent.desk import Desk
 from agent.language import _
-from agent.views import Status, SyncResult, TerminalInfo, Today, TransactionDetail, TransactionPage
+from agent.views import (
+    EchoReport,
+    SelfTestReport,
+    Status,
+    SyncResult,
+    TerminalInfo,
+    Today,
+    TransactionDetail,
+    TransactionPage,
+)
 
 _RESULTS: dict[str, Any] = {
     "status": Status,
@@ -30,6 +39,12 @@ _RESULTS: dict[str, Any] = {
     "transaction": TransactionDetail,
     "terminal_info": TerminalInfo,
     "sync": SyncResult,
+    "self_test": SelfTestReport,
+    "echo": EchoReport,
+    "pair": None,
+    "confirm_pairing": None,
+    "cancel_pairing": None,
+    "unpair": None,
     "wait": int,
 }
 """Every method of Desk but close, and what it answers."""
@@ -164,6 +179,24 @@ class SocketDesk:
 
     def sync(self) -> SyncResult:
         return self._call("sync")  # type: ignore[no-any-return]
+
+    def self_test(self) -> SelfTestReport:
+        return self._call("self_test")  # type: ignore[no-any-return]
+
+    def echo(self, size: int = 64) -> EchoReport:
+        return self._call("echo", size=size)  # type: ignore[no-any-return]
+
+    def pair(self) -> None:
+        self._call("pair")
+
+    def confirm_pairing(self, number: str, replace: bool = False) -> None:
+        self._call("confirm_pairing", number=number, replace=replace)
+
+    def cancel_pairing(self) -> None:
+        self._call("cancel_pairing")
+
+    def unpair(self) -> None:
+        self._call("unpair")
 
     def wait(self, revision: int, timeout_ms: int) -> int:
         return self._call("wait", timeout_ms, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]

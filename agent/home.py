@@ -63,7 +63,8 @@ class Home:
         self.journal = path / "journal.db"
         self.views = path / "views.db"
         self.keys = path / "keys"
-        self.secret = path / "keys" / "terminal.secret"
+        self.link_key = path / "keys" / "link.key"
+        self.terminal_key = path / "keys" / "terminal.pub"
         self.socket = path / "agent.sock"
         self.lock = Lock(path / "agent.lock")
 
@@ -85,7 +86,7 @@ class Home:
             ) from None
 
     def _marks(self) -> tuple[Path, ...]:
-        half_made = (self.keys / "signing.key", self.keys / "wrapping.secret", self.secret)
+        half_made = (self.keys / "signing.key", self.keys / "wrapping.secret", self.link_key)
         return (self.settings_path, self.path / "agent.lock", self.path / "simulator" / "play.json", *half_made)
 
     @property

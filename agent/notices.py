@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.language import _
-from agent.views import LinkState, Notice, NoticeCode
+from agent.views import LinkState, Notice, NoticeCode, PairingFailed
 
 
 def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table of words, with their placeholders
@@ -39,10 +39,20 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
                 _("The terminal speaks another version of the protocol."),
                 _("Update counterfoil or the terminal's application, so that both are of one age."),
             )
-        case NoticeCode.WRONG_SECRET:
+        case NoticeCode.NOT_PAIRED:
             return (
-                _("The terminal answers with another secret."),
-                _("See that both ends hold the same secret file."),
+                _("This home and the terminal are not paired yet; nothing is recorded."),
+                _("Pair them with: counterfoil terminal pair"),
+            )
+        case NoticeCode.WRONG_KEY:
+            return (
+                _("Whoever answers holds another key than the terminal that was paired: it is refused."),
+                _("If it was exchanged, and you know by whom, pair it with: counterfoil terminal pair --replace"),
+            )
+        case NoticeCode.KEY_REFUSED:
+            return (
+                _("The terminal says that it does not know this home."),
+                _("If it was reset or paired with another, pair it again with: counterfoil terminal pair"),
             )
         case NoticeCode.HEAD_MISMATCH:
             return (
@@ -85,6 +95,13 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
                 ),
                 _("Note the time; the event is in the journal."),
             )
+        case NoticeCode.RESULT_UNASKED:
+            return (
+                _("The terminal told an outcome that nobody waited for: {state}, {reference}.").format(
+                    state=result_words(facts.get("state", "")), reference=facts.get("reference", "?")
+                ),
+                _("Compare it with the slips of that time; the entry is in the journal."),
+            )
         case NoticeCode.RECORDING_STOPPED:
             return facts.get("what", ""), facts.get("todo", "")
 
@@ -111,8 +128,43 @@ def state_words(state: LinkState) -> str:
         LinkState.CONNECTING: _("nobody answers"),
         LinkState.PORT_LOST: _("the line is lost"),
         LinkState.REFUSED: _("the terminal is refused"),
+        LinkState.UNPAIRED: _("not paired"),
         LinkState.OFF: _("no agent runs"),
     }[state]
+
+
+def result_words(state: str) -> str:
+    """What a terminal says of a money request."""
+    return {
+        "approved": _("approved"),
+        "declined": _("declined"),
+        "voided": _("taken back"),
+        "in_progress": _("under way"),
+        "not_found": _("unknown to it"),
+    }.get(state, state)
+
+
+def pairing_words(reason: PairingFailed | None) -> tuple[str, str]:
+    """Why a pairing came to nothing: one sentence of what happened, one of what to do."""
+    match reason:
+        case PairingFailed.NO_ANSWER:
+            return (
+                _("The terminal does not take part in a pairing."),
+                _("Open its pairing page, see that its cable is in, and begin again."),
+            )
+        case PairingFailed.BROKEN:
+            return (
+                _("The two ends do not agree: a bad line, or somebody between them."),
+                _("Have the cable looked at before you begin again."),
+            )
+        case PairingFailed.LINE_LOST:
+            return _("The line to the terminal was lost."), _("Check the cable, and begin the pairing again.")
+        case PairingFailed.NOT_KEPT:
+            return (
+                _("The terminal's key could not be written to the disk; nothing was changed."),
+                _("Free some space, see that the home can be written, and pair again."),
+            )
+    return _("The pairing was given up; nothing was changed."), _("Begin again when you are ready.")
 
 
 def nature_words(*, simulated: bool) -> str:

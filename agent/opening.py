@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from getpass import getpass
 from pathlib import Path
 
+from agent import link_keys
 from agent.desk import Desk, HomeDesk
 from agent.desk_socket import DeskServer, SocketDesk
 from agent.errors import CounterfoilError, HomeError, JournalDamaged, LinkError
@@ -24,7 +23,7 @@ from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 from agent.language import _
 from agent.notices import nature_words, source_words, state_words, verdict_words
-from agent.runner import Runner, read_secret
+from agent.runner import Runner
 from agent.settings import Settings, write_settings
 from agent.views import LinkState
 
@@ -45,9 +44,10 @@ def version() -> str:
     return importlib.metadata.version("counterfoil")
 
 
-def make_home(home: Home, settings: Settings, secret: bytes | None, sources: PassphraseSources, at: int) -> None:
-    """A new home: settings, signing key, the secret shared with the terminal (None: already there), and a journal whose
-    entry 0 says whose it is. at: ms UTC. Raises HomeError, KeyRefused, JournalError.
+def make_home(home: Home, settings: Settings, sources: PassphraseSources, at: int) -> None:
+    """A new home: settings, signing key, the line's own key, and a journal whose entry 0 says whose it is. at: ms UTC.
+
+    It is not paired yet. Raises HomeError, KeyRefused, JournalError.
     """
     home.make()
     if home.exists or (home.journal.exists() and not _is_half_made(home, settings)):
@@ -55,8 +55,7 @@ def make_home(home: Home, settings: Settings, secret: bytes | None, sources: Pas
             _("There is a journal in {home} already.").format(home=home.path),
             _("Use it with: counterfoil serve; or name another folder with --home"),
         )
-    if secret is not None:
-        write_secret(home.secret, secret)
+    link_keys.make(home.link_key)
     signer = (
         keys.create(home.path, sources) if not (home.keys / "signing.key").exists() else keys.unlock(home.path, sources)
     )
@@ -86,17 +85,6 @@ def _is_of(opened: Mapping[str, object], settings: Settings) -> bool:
     return opened["nature"] == nature and opened["terminal"] == settings.terminal
 
 
-def write_secret(path: Path, secret: bytes) -> None:
-    """64 hexadecimal digits, for the owner's eyes."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret.hex() + "\n")
-
-
-def new_secret() -> bytes:
-    return secrets.token_bytes(32)
-
-
 @contextmanager
 def agent_at_work(
     home: Home,
@@ -115,11 +103,16 @@ def agent_at_work(
         home.own(PATIENCE_S)
         home.disown()
         signer = keys.unlock(home.path, sources)  # may ask a person: not under the lock
-        secret = read_secret(home.secret)
         home.own(PATIENCE_S)
         stack.callback(home.disown)
         journal = open_journal(home, settings, signer, accept_loss=accept_loss)
-        runner = Runner(home, settings, journal, signer, secret)
+        try:
+            if not home.terminal_key.exists():  # a home of an older make
+                link_keys.make(home.link_key)
+            runner = Runner(home, settings, journal, signer)
+        except BaseException:
+            journal.close()
+            raise
         runner.start(patient=patient)
         stack.callback(runner.stop)
         desk = HomeDesk(home, settings, runner)
@@ -214,11 +207,16 @@ def await_session(desk: Desk) -> None:
     until = time.monotonic() + SESSION_MS / 1000
     while (status := desk.status()).link.state is not LinkState.UP:
         left = int((until - time.monotonic()) * 1000)
+        if status.link.state is LinkState.UNPAIRED:
+            raise LinkError(
+                _("This home and the terminal are not paired yet."),
+                _("Pair them with: counterfoil terminal pair"),
+            )
         if left <= 0 or status.link.state is LinkState.REFUSED:
             raise LinkError(
                 _("No session with the terminal on {port} ({state}).").format(
                     port=status.link.port, state=state_words(status.link.state)
                 ),
-                _("See that it is on, that its cable is in, and that both ends hold the same secret."),
+                _("See that it is on and its cable is in; counterfoil terminal status says more."),
             )
         desk.wait(status.revision, left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import termios
 import threading
 from collections.abc import Callable
@@ -39,6 +40,11 @@ def describe(port: str, error: BaseException) -> PortError:
             _("Another program uses the port {port}.").format(port=port),
             _("Leave that program (a terminal tool, ModemManager, brltty) and try again."),
         )
+    if isinstance(error, termios.error) and error.args[:1] == (errno.EINVAL,):
+        return PortError(
+            _("The port {port} does not take the line's settings.").format(port=port),
+            _("Set line_rate and line_format in settings.toml; a simulated line takes 8N1 alone."),
+        )
     return PortError(
         _("The port {port} cannot be opened: {reason}.").format(port=port, reason=error),
         _("Check the cable and the port's name."),
@@ -48,19 +54,32 @@ def describe(port: str, error: BaseException) -> PortError:
 class Port:
     """An open port with a thread of its own that reads.
 
-    received(bytes) and lost(reason) are called from that thread; lost once, and nothing after it. Raises PortError where the
-    port cannot be opened or another agent has it.
+    line_rate: bits a second. line_format: data bits, parity and stop bits, as 8N1. received(bytes) and lost(reason) are
+    called from that thread; lost once, and nothing after it. Raises PortError where the port cannot be opened or another
+    agent has it.
     """
 
     def __init__(
-        self, name: str, line_rate: int, received: Callable[[bytes], None], lost: Callable[[str], None]
+        self,
+        name: str,
+        line_rate: int,
+        line_format: str,
+        received: Callable[[bytes], None],
+        lost: Callable[[str], None],
     ) -> None:
         self._received, self._lost = received, lost
         self._closing = False
+        self._name = name
         self._lock: Lock = port_lock(name)
         try:
             self._serial = serial.serial_for_url(
-                name, baudrate=line_rate, write_timeout=WRITE_TIMEOUT_S, do_not_open=True
+                name,
+                baudrate=line_rate,
+                bytesize=int(line_format[0]),
+                parity=line_format[1],
+                stopbits=int(line_format[2]),
+                write_timeout=WRITE_TIMEOUT_S,
+                do_not_open=True,
             )
             if "://" not in name:
                 self._serial.exclusive = True
@@ -77,6 +96,17 @@ class Port:
             self._serial.write(data)
         except _LOST as error:
             raise PortError(str(error), "") from error
+
+    def moved(self) -> bool:
+        """True if the name, a link such as those in /dev/serial/by-id, leads to another device now, and ours is still open.
+
+        False where it leads nowhere: that is a port about to be lost, and the read says so.
+        """
+        try:
+            named, ours = os.stat(self._name), os.fstat(self._serial.fileno())  # noqa: PTH116
+        except (OSError, ValueError, AttributeError):  # a URL port has no file
+            return False
+        return (named.st_rdev, named.st_dev, named.st_ino) != (ours.st_rdev, ours.st_dev, ours.st_ino)
 
     def close(self) -> None:
         """Stop reading and let the port go."""

@@ -59,6 +59,7 @@ _FINDING_KINDS = frozenset(
         "log.rolled_back",
         "security.seen",
         "head.mismatch",
+        "terminal.result_unasked",
     }
 )
 _ALARMING_DEVICE_KINDS = frozenset({"fault", "tamper", "serial_changed", "merchant_changed"})

@@ -5,7 +5,8 @@
     opened -> HEAD_GET -> remembered head compared -> SYNC(next) -> events -> recorded -> EVENT_ACK -> HEAD_PUT when idle
 
 and nothing is acknowledged before `Recorded` says that it is durable under a signed head. The link acknowledges frames from
-its own turn and never waits for the disk. now: ms that never go back; wall: ms UTC.
+its own turn and never waits for the disk. A dialect without a log of its own is only listened to and asked. now: ms that
+never go back; wall: ms UTC.
 """
 
 from __future__ import annotations
@@ -13,88 +14,83 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agent import actions as a
-from agent.journal.kinds import (
-    EventGap,
-    EventId,
-    EventUnreadable,
-    Fact,
-    HeadMismatch,
-    TerminalSaid,
-)
+from agent.head_at_terminal import HeadAtTerminal
+from agent.journal.kinds import EventGap, EventId, EventUnreadable, Fact, HeadMismatch, ResultUnasked, TerminalSaid
+from agent.line_state import REFUSED_RETRY_MS, LineState
 from agent.log_position import Arrival, LogPosition
-from agent.security_counts import SecurityCounts
-from agent.views import LinkState, Notice, NoticeCode
+from agent.pairing import Pairing
+from agent.security_counts import DayBound, SecurityCounts
+from agent.views import LinkState, NoticeCode
 from protocol import messages as m
 from protocol.conversation import Conversation
+from protocol.errors import ProtocolError
 from protocol.events import (
     ConversationEvent,
     FailReason,
+    KeyRefused,
     LineSuspected,
+    Paired,
+    PairingFailed,
+    PairingShown,
     Received,
     Replied,
     RequestFailed,
-    SecurityKind,
     SecurityNotice,
     SessionClosed,
     SessionOpened,
     Unreadable,
 )
 
-# "HEAD_PUT when idle, at least every 60 s"
-IDLE_MS = 300
-FRAME_BYTES = 280
-HEAD_EVERY_MS = 60_000
-REFUSED_RETRY_MS = 30_000
-"""How long a terminal that is not ours is left in peace."""
 RECORD_RETRY_MS = 5_000
 """How long after a failed commit, or a SYNC refused, the events are asked for again."""
-SILENT_MS = 5_000
-"""How long nobody may answer on an open port before a person is told."""
+MOST_RESULTS_A_DAY = 1_000
+"""Outcomes that nobody waited for; a terminal that repeats itself for ever fills no disk."""
 
 
 class Pump:
     """What one home does with its line.
 
-    conversation: the agent's end, not yet open. terminal, simulated: whom this home belongs to. last_events: (terminal, log
-    epoch) -> the last event number the journal holds, newest epoch last. head_size, head_note: the journal's head.
-    line_rate: bits a second.
+    converse: a terminal's public key, None for none -> the agent's end of the wire, not yet open. pinned: the key to begin
+    with. terminal, simulated: whom this home belongs to. last_events: (terminal, log epoch) -> the last event number the
+    journal holds, newest epoch last. head_size, head_note, head_at: the journal's head, and its time (ms UTC), which a
+    simulated home goes by until the terminal has told one. line_rate: bits a second.
+
+    talk: the agent's end of the wire in force; another one after a terminal was unpaired.
     """
 
     def __init__(
         self,
-        conversation: Conversation,
+        converse: Callable[[bytes | None], Conversation],
         *,
+        pinned: bytes | None,
         terminal: str,
         simulated: bool,
         last_events: Mapping[tuple[str, str], int],
         head_size: int,
         head_note: str,
+        head_at: int = 0,
         line_rate: int = 115_200,
     ) -> None:
-        self._talk = conversation
-        # On a slow line an event takes as long as a pause on a quick one: idle is what three frames would have filled.
-        self._idle_ms = max(IDLE_MS, 3 * FRAME_BYTES * 10_000 // line_rate)
+        self._converse, self.talk = converse, converse(pinned)
+        self._pairing = Pairing(terminal, pinned, pairs=self.talk.dialect.pairs)
+        self._has_log = self.talk.dialect.hello is not None
         self._terminal, self._simulated = terminal, simulated
+        self._head_at = head_at
         self._log = LogPosition(terminal, last_events)
-        self._size, self._note = head_size, head_note
-        self._put_size = -1
-        self._put_at = 0
+        self._head = HeadAtTerminal(head_size, head_note, line_rate)
         self._hello: m.TerminalHello | None = None
         self.terminal_time = 0
-        """The latest time the terminal gave (ms UTC): a simulated home's clock."""
+        """The latest time the terminal gave (ms UTC), 0 before the first: a simulated home's clock."""
         self._syncing = False  # a SYNC of this session was answered: events count from here on
         self._attempt = 0
         self._facts: list[Fact] = []
         self._waiting: dict[int, Callable[[m.Reply | None, int, int], None]] = {}
         self._asked: dict[int, int] = {}  # request id -> the desk's token
         self._security = SecurityCounts()
-        self._state = LinkState.CONNECTING
-        self._notices: dict[NoticeCode, Notice] = {}
+        self._results = DayBound(MOST_RESULTS_A_DAY)
+        self._line = LineState()
         self._actions: list[a.Action] = []
         self._shown: a.Show | None = None
-        self._heard_at = 0
-        self._silent_due: int | None = None
-        self._retry_due: int | None = None
         self._record_due: int | None = None
 
     @property
@@ -105,51 +101,113 @@ class Pump:
     @property
     def deadline(self) -> int | None:
         """When a `a.Due` has something to do, or None."""
-        due = [self._talk.deadline, self._silent_due, self._retry_due, self._record_due, self._log.quiet_due]
-        if self._head_is_due():
-            due.append(self._put_at + HEAD_EVERY_MS if self._busy() else self._heard_at + self._idle_ms)
+        due = [self.talk.deadline, self._record_due, self._log.quiet_due, self._head_due, *self._line.due]
         return min((d for d in due if d is not None), default=None)
+
+    @property
+    def _head_due(self) -> int | None:
+        return self._head.due(busy=bool(self._facts) or bool(self._waiting)) if self._syncing else None
 
     def step(self, now: int, wall: int, given: a.Input) -> list[a.Action]:
         """One input's consequences, in the order to carry them out. In a simulated home `wall` counts for nothing."""
         wall = self._time(wall)
         match given:
             case a.LineBytes(data):
-                self._talk.receive(data, now)
+                self.talk.receive(data, now)
             case a.Due():
-                self._talk.tick(now)
+                self.talk.tick(now)
             case a.Recorded():
                 self._take_recorded(given, now)
             case a.PortOpened():
-                self._clear(NoticeCode.PORT_LOST)
-                self._state = LinkState.CONNECTING
-                self._silent_due = now + SILENT_MS
-                self._talk.open(now)
-                self._talk.tick(now)
+                self._line.opened()
+                self._seek(now, wall)
             case a.PortLost(reason):
-                self._talk.close(now)
-                self._state = LinkState.PORT_LOST
-                self._silent_due = self._retry_due = None
-                self._raise(NoticeCode.PORT_LOST, wall, reason=reason)
+                self.talk.close(now)
+                self._line.lost(wall, reason)
+                self._actions += self._pairing.line_lost()
             case a.RecordFailed():
                 self._take_failure(given, now, wall)
             case a.HeadCompared():
                 self._take_verdict(given, now, wall)
             case a.Ask(token, message):
-                self._asked[self._talk.request(message, now)] = token
+                try:
+                    self._asked[self.talk.request(message, now)] = token
+                except ProtocolError:  # no words for it, or none so long
+                    self._actions.append(a.Answer(token, None, FailReason.REFUSED))
             case a.Leave():
-                self._talk.leave(now)
+                self.talk.leave(now)
                 self._facts += self._security.flush()
-        for event in self._talk.events():
-            self._take(event, now, wall)
+            case _:
+                self._take_pairing(given, now, wall)
+        self._hear(now, wall)
         wall = self._time(wall)
         self._by_the_clock(now, wall)
         return self._finish(now, wall)
 
     def _time(self, wall: int) -> int:
-        return self.terminal_time if self._simulated else wall
+        return (self.terminal_time or self._head_at) if self._simulated and self._has_log else wall
+
+    def _seek(self, now: int, wall: int) -> None:
+        """Open the line: somebody shall answer, or nobody can before a pairing."""
+        self.talk.open(now)
+        self.talk.tick(now)
+        self._line.seeking(now, wall, unpaired=self._pairing.lacking)
+
+    # -- pairing -------------------------------------------------------------------------------------------------------
+
+    def _take_pairing(self, given: a.PairingInput, now: int, wall: int) -> None:
+        match given:
+            case a.Pinned(peer):
+                facts, answers = self._pairing.kept(peer)
+                self._facts += facts
+                self._actions += answers
+                self._line.key_changed()
+                if peer is None:
+                    self._start_anew(now, wall)
+                elif self._line.has_port and not self.talk.is_open:
+                    self._line.seeking(now, wall, unpaired=False)
+            case a.PinFailed():
+                self._actions += self._pairing.not_kept()
+                self._start_anew(now, wall)
+            case _ if (refusal := self._pairing.refusal(given, has_port=self._line.has_port)) is not None:
+                self._actions.append(a.Done(given.token, refusal))
+            case a.Pair(token):
+                if self._line.state is LinkState.REFUSED:  # it was left in peace
+                    self.talk.close(now)
+                    self._seek(now, wall)
+                self.talk.cancel_pairing(now)
+                self._hear(now, wall)
+                self._pairing.begin()
+                self.talk.pair(now)
+                self._actions.append(a.Done(token))
+            case a.ConfirmPairing(token=token):
+                self._pairing.confirm(token)
+                self.talk.confirm_pairing(now)
+                self._hear(now, wall)
+                if not self._pairing.keeping:  # its time was over
+                    self._actions += self._pairing.cancelled()
+            case a.CancelPairing(token):
+                self._actions += [*self._pairing.cancelled(), a.Done(token)]
+                self.talk.cancel_pairing(now)
+            case a.Unpair(token):
+                self._actions += [*self._pairing.cancelled(), *self._pairing.keep(None, token)]
+
+    def _start_anew(self, now: int, wall: int) -> None:
+        """Another end of the wire, which knows the key pinned now and no other."""
+        self.talk.leave(now)
+        if wire := self.talk.outgoing(now):
+            self._actions.append(a.Write(wire))
+        self.talk.close(now)
+        self._hear(now, wall)
+        self.talk = self._converse(self._pairing.pinned)
+        if self._line.has_port:
+            self._seek(now, wall)
 
     # -- what the line says --------------------------------------------------------------------------------------------
+
+    def _hear(self, now: int, wall: int) -> None:
+        for event in self.talk.events():
+            self._take(event, now, wall)
 
     def _take(self, event: ConversationEvent, now: int, wall: int) -> None:
         match event:
@@ -159,58 +217,60 @@ class Pump:
                 self._hello, self._syncing = None, False
                 self._log.quiet_due = None
                 self._waiting.clear()
-                if self._state is LinkState.UP:
-                    self._state = LinkState.CONNECTING
-                    self._silent_due = now + SILENT_MS
-            case Received(m.Transaction() | m.Fee() | m.DeviceEvent() as message, digest):
-                if self._hello is not None:
-                    said = TerminalSaid(
-                        terminal=self._terminal, log_epoch=self._hello.log_epoch, sha256=digest, message=message
-                    )
-                    self._take_event(message.number, said, now)
+                self._line.ended(now)
+            case Received():
+                self._take_message(event, now, wall)
             case Unreadable():
                 self._take_unreadable(event, now, wall)
             case Replied(request_id, reply):
                 self._answer(request_id, reply, now, wall)
-            case RequestFailed(request_id, FailReason.NO_ANSWER):
-                self._answer(request_id, None, now, wall)
-            case RequestFailed(request_id):  # with its session: the next one begins anew
-                self._waiting.pop(request_id, None)
-                self._answer(request_id, None, now, wall)
-            case LineSuspected():
-                self._raise(NoticeCode.LINE_SETTINGS, wall)
-            case SecurityNotice(kind, digest):
-                self._security.count(kind, digest, wall)
-                if kind is SecurityKind.WRONG_SECRET and self._state is not LinkState.UP:
-                    self._raise(NoticeCode.WRONG_SECRET, wall)
+            case RequestFailed(request_id, reason):
+                if reason is not FailReason.NO_ANSWER:  # with its session: the next one begins anew
+                    self._waiting.pop(request_id, None)
+                self._answer(request_id, None, now, wall, reason)
+            case PairingShown() | PairingFailed() | Paired():
+                self._actions += self._pairing.take(event)
+            case LineSuspected() | SecurityNotice() | KeyRefused():
+                self._line.trouble(event, wall)
+                if isinstance(event, SecurityNotice):
+                    self._security.count(event.kind, event.sha256, wall)
 
-    def _answer(self, request_id: int, reply: m.Reply | None, now: int, wall: int) -> None:
+    def _take_message(self, received: Received, now: int, wall: int) -> None:
+        message, digest = received.message, received.sha256
+        if isinstance(message, m.Result):
+            if self._results.may(wall):
+                self._facts.append(ResultUnasked(terminal=self._terminal, sha256=digest, result=message))
+        elif isinstance(message, m.UnsolicitedEvent) and self._hello is not None:
+            epoch = self._hello.log_epoch
+            said = TerminalSaid(terminal=self._terminal, log_epoch=epoch, sha256=digest, message=message)
+            self._take_event(message.number, said, now)
+
+    def _answer(
+        self, request_id: int, reply: m.Reply | None, now: int, wall: int, failed: FailReason | None = None
+    ) -> None:
         if (token := self._asked.pop(request_id, None)) is not None:
-            self._actions.append(a.Answer(token, reply))
+            self._actions.append(a.Answer(token, reply, failed))
         if (then := self._waiting.pop(request_id, None)) is not None:
             then(reply, now, wall)
 
-    def _refuse(self, code: NoticeCode, now: int, wall: int, **facts: str) -> None:
-        self._state = LinkState.REFUSED
-        self._raise(code, wall, **facts)
-        self._talk.leave(now)
-        self._retry_due = now + REFUSED_RETRY_MS
-
-    def _begin(self, hello: m.TerminalHello, now: int, wall: int) -> None:
+    def _begin(self, hello: m.TerminalHello | None, now: int, wall: int) -> None:
         wrong = None
-        if hello.terminal != self._terminal:
+        if hello is None:
+            pass  # the dialect says neither who answers nor of what nature
+        elif hello.terminal != self._terminal:
             wrong = NoticeCode.WRONG_TERMINAL
         elif hello.simulated is not self._simulated:
             wrong = NoticeCode.WRONG_NATURE
-        if wrong is not None:
-            self._refuse(wrong, now, wall, terminal=hello.terminal, ours=self._terminal)
+        if hello is not None and wrong is not None:
+            self._line.refused(wrong, now, wall, terminal=hello.terminal, ours=self._terminal)
+            self.talk.leave(now)
             return
-        self._state, self._hello, self._syncing = LinkState.UP, hello, False
+        self._hello, self._syncing = hello, False
+        self._line.up()
+        self._head.begin()
+        if hello is None:
+            return
         self.terminal_time = max(self.terminal_time, hello.clock)
-        self._silent_due = self._retry_due = None
-        self._put_size = -1
-        for code in _OF_THE_LINE:
-            self._clear(code)
         self._facts += self._log.begin(hello)
         self._request(m.HeadGet(), now, self._take_remembered)
 
@@ -222,8 +282,8 @@ class Pump:
 
     def _take_verdict(self, compared: a.HeadCompared, now: int, wall: int) -> None:
         if not compared.verdict.fits and compared.verdict.value != "foreign":
-            self._put_size = _NEVER  # the terminal keeps its proof; nothing is put over it
-            self._raise(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
+            self._head.leave()
+            self._line.tell(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
             if not compared.recorded:
                 mismatch = HeadMismatch(source="terminal", remembered=compared.note, verdict=compared.verdict.value)
                 self._facts.append(mismatch)
@@ -244,7 +304,7 @@ class Pump:
             self._record_due = now + RECORD_RETRY_MS
 
     def _take_event(self, number: int, fact: Fact, now: int) -> None:
-        self._heard_at = now
+        self._head.heard(now)
         if isinstance(fact, TerminalSaid):
             self.terminal_time = max(self.terminal_time, fact.message.at)
         if not self._syncing or self._record_due is not None:
@@ -256,28 +316,28 @@ class Pump:
             self._facts += [fact] if gap is None else [gap, fact]
 
     def _take_unreadable(self, what: Unreadable, now: int, wall: int) -> None:
-        if self._hello is None:
-            if what.number is None and self._talk.is_open:
-                self._refuse(NoticeCode.NOT_UNDERSTOOD, now, wall)
+        if self._hello is None and self._has_log:
+            if what.number is None and self.talk.is_open:
+                self._line.refused(NoticeCode.NOT_UNDERSTOOD, now, wall)
+                self.talk.leave(now)
             return
-        told = EventId(
-            terminal=self._terminal, log_epoch=self._hello.log_epoch, number=what.number, at=None, sha256=what.sha256
-        )
-        fact = EventUnreadable(event=told, message_type=what.message_type, reason=what.reason)
-        if what.number is not None:
-            self._take_event(what.number, fact, now)
+        epoch, number = ("", None) if self._hello is None else (self._hello.log_epoch, what.number)
+        told = EventId(terminal=self._terminal, log_epoch=epoch, number=number, at=None, sha256=what.sha256)
+        fact = EventUnreadable(event=told, message_type=what.message_type, reason=what.reason, raw=what.raw)
+        if number is not None:
+            self._take_event(number, fact, now)
         elif self._security.unnumbered(wall):
             self._facts.append(fact)
 
     # -- what the disk says --------------------------------------------------------------------------------------------
 
     def _take_recorded(self, recorded: a.Recorded, now: int) -> None:
-        self._size, self._note = recorded.size, recorded.note
-        self._clear(NoticeCode.RECORDING_STOPPED)
+        self._head.grown(recorded.size, recorded.note)
+        self._line.clear(NoticeCode.RECORDING_STOPPED)
         if recorded.last_event is None:
             return
         if self._log.recorded(*recorded.last_event) and self._hello is not None:
-            self._talk.send(m.EventAck(up_to=recorded.last_event[1]), now)
+            self.talk.send(m.EventAck(up_to=recorded.last_event[1]), now)
 
     def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
         """Nothing is acknowledged; the terminal keeps its copy and is asked for it again."""
@@ -288,19 +348,18 @@ class Pump:
         self._facts = [f for f in self._facts if not isinstance(f, _ASKED_AGAIN)]
         self._log.failed()
         self._record_due = now + RECORD_RETRY_MS
-        self._raise(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
+        self._line.tell(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
 
     # -- what the clock says -------------------------------------------------------------------------------------------
 
     def _by_the_clock(self, now: int, wall: int) -> None:
-        if self._silent_due is not None and self._silent_due <= now:
-            self._silent_due = None
-            self._raise(NoticeCode.TERMINAL_SILENT, wall)
-        if self._retry_due is not None and self._retry_due <= now:
-            self._retry_due = None
-            self._talk.close(now)
-            self._talk.open(now)
-            self._talk.tick(now)
+        self._line.by_the_clock(now, wall)
+        if self._line.retry_due is not None and self._line.retry_due <= now:
+            if self._pairing.under_way:
+                self._line.retry_due = now + REFUSED_RETRY_MS
+            else:
+                self.talk.close(now)
+                self._seek(now, wall)
         if self._record_due is not None and self._record_due <= now:
             self._record_due = None
             if self._hello is not None:
@@ -308,47 +367,25 @@ class Pump:
         if self._log.quiet_due is not None and self._log.quiet_due <= now:
             self._synchronise(now, on_quiet_line=True)
         self._facts += self._security.due(wall)
-        if self._head_is_due() and (
-            (not self._busy() and now >= self._heard_at + self._idle_ms) or now >= self._put_at + HEAD_EVERY_MS
-        ):
-            self._put_size, self._put_at = self._size, now
-            self._request(m.HeadPut(checkpoint=self._note), now, self._take_put)
-
-    def _head_is_due(self) -> bool:
-        return self._syncing and self._size > self._put_size
-
-    def _busy(self) -> bool:
-        return bool(self._facts) or bool(self._waiting)
+        if (head_due := self._head_due) is not None and head_due <= now:
+            self._request(self._head.put(now), now, self._take_put)
 
     def _take_put(self, reply: m.Reply | None, now: int, wall: int) -> None:
-        if isinstance(reply, m.HeadReply) and not reply.accepted and reply.checkpoint is not None:
-            self._actions.append(a.CompareHead(reply.checkpoint))
-        elif reply is None:
-            self._put_size = -1
-        elif isinstance(reply, m.Error):
-            self._put_size = _NEVER  # it cannot remember heads; not asked again in this session
+        self._actions += self._head.answered(reply)
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
     def _request(self, message: m.Request, now: int, then: Callable[[m.Reply | None, int, int], None]) -> None:
-        self._waiting[self._talk.request(message, now)] = then
-
-    def _raise(self, code: NoticeCode, wall: int, **facts: str) -> None:
-        if code not in self._notices or self._notices[code].facts != facts:
-            self._notices[code] = Notice(code, wall, facts)
-
-    def _clear(self, code: NoticeCode) -> None:
-        self._notices.pop(code, None)
+        self._waiting[self.talk.request(message, now)] = then
 
     def _finish(self, now: int, wall: int) -> list[a.Action]:
-        for event in self._talk.events():  # a request that failed at once
-            self._take(event, now, wall)
+        self._hear(now, wall)  # a request that failed at once
         if self._facts and self._record_due is None:
             self._actions.append(a.Record(self._attempt, wall, tuple(self._facts)))
             self._facts = []
-        if wire := self._talk.outgoing(now):
+        if not self._pairing.keeping and (wire := self.talk.outgoing(now)):
             self._actions.append(a.Write(wire))
-        show = a.Show(self._state, tuple(self._notices.values()), self._hello)
+        show = a.Show(self._line.state, self._line.notices, self._hello, self._pairing.pinned, self._pairing.view)
         if show != self._shown:
             self._shown = show
             self._actions.append(show)
@@ -358,14 +395,3 @@ class Pump:
 
 _ASKED_AGAIN = (TerminalSaid, EventUnreadable, EventGap)
 """Facts that the next SYNC brings again, in their order."""
-
-_NEVER = 1 << 62
-
-_OF_THE_LINE = (
-    NoticeCode.TERMINAL_SILENT,
-    NoticeCode.LINE_SETTINGS,
-    NoticeCode.WRONG_TERMINAL,
-    NoticeCode.WRONG_NATURE,
-    NoticeCode.WRONG_SECRET,
-    NoticeCode.NOT_UNDERSTOOD,
-)

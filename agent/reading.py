@@ -43,6 +43,7 @@ _NOTICE_OF_KIND = {
     "security.seen": NoticeCode.SECURITY,
     "head.mismatch": NoticeCode.HEAD_MISMATCH,
     "terminal.device": NoticeCode.DEVICE_FAULT,
+    "terminal.result_unasked": NoticeCode.RESULT_UNASKED,
 }
 
 

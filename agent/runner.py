@@ -13,58 +13,78 @@ import logging
 import os
 import threading
 import time
-from concurrent.futures import Future
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
 from queue import Empty, SimpleQueue
 
 from agent import actions as a
-from agent.errors import LinkError, PortError, PortMissing
+from agent import link_keys
+from agent.capabilities import capabilities
+from agent.errors import PortError, PortMissing
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import Signer
 from agent.journal.reader import Head
 from agent.journal.store import Journal
-from agent.language import _
 from agent.port import Port
 from agent.projection import Projection
 from agent.pump import Pump
+from agent.refusals import asked_in_vain, order_refused, unspoken
 from agent.settings import Settings
 from agent.storage import Storage
 from agent.views import LinkState, LinkView
 from protocol.conversation import Conversation
-from protocol.dialect import Role
+from protocol.dialect import LinkKeys, Role, dialect
 from protocol.messages import Reply, Request
 
 log = logging.getLogger(__name__)
 
 REOPEN_MS = 500
 """How often a lost port is tried again."""
-_NOBODY_ASKED = 0
+LOOK_MS = 5_000
+"""How often the port's name is looked at: a link that leads to another device now means that one."""
+ORDER_S = 15
+"""How long an order of the desk about the pairing may take; what it waits for is this computer's disk."""
 
 
 class Runner:
-    """Owns port, journal and views of a home whose lock is held. `start` raises PortError if the port cannot be opened."""
+    """Owns port, journal and views of a home whose lock is held. `start` raises PortError if the port cannot be opened.
 
-    def __init__(self, home: Home, settings: Settings, journal: Journal, signer: Signer, secret: bytes) -> None:
-        self._settings = settings
+    Raises HomeError where a key of the line cannot be read.
+    """
+
+    def __init__(self, home: Home, settings: Settings, journal: Journal, signer: Signer) -> None:
+        self._settings, self._home = settings, home
         self._inbox: SimpleQueue[a.Input | None] = SimpleQueue()
-        conversation = Conversation(
-            settings.dialect, Role.AGENT, secret=secret, random=os.urandom, line_rate=settings.line_rate
-        )
-        self._conversation = conversation
-        head = journal.head
+        self._dialect = dialect(settings.dialect)
+        pairs = self._dialect.pairs
+        own = link_keys.own(home.link_key) if pairs else b""
+        pinned = link_keys.pinned(home.terminal_key) if pairs else None
+        head, last_events = journal.head, journal.last_events()
+
+        def converse(peer: bytes | None) -> Conversation:
+            return Conversation(
+                settings.dialect,
+                Role.AGENT,
+                random=os.urandom,
+                line_rate=settings.line_rate,
+                keys=LinkKeys(own, peer) if pairs else None,
+            )
+
         self._pump = Pump(
-            conversation,
+            converse,
+            pinned=pinned,
             terminal=settings.terminal,
             simulated=settings.simulated,
-            last_events=journal.last_events(),
+            last_events=last_events,
             head_size=head.size,
             head_note=head.note,
+            head_at=head.at,
             line_rate=settings.line_rate,
         )
-        self._pump.terminal_time = head.at if head.size > 1 else 0  # entry 0 was made before the terminal spoke
+        self._pump.terminal_time = head.at if last_events else 0  # what came before was said by no terminal
         self.head: Head = head
-        self.shown = a.Show(LinkState.CONNECTING, (), None)
+        self.shown = a.Show(LinkState.CONNECTING, (), None, pinned)
         self._since = _wall()
         self._changed = threading.Condition()
         self.revision = 1
@@ -72,9 +92,9 @@ class Runner:
         """What ended the pump against its will; nothing is recorded any more."""
         self._port: Port | None = None
         self._reopen_at: int | None = None
-        self._lost_reason = ""
-        self._tokens: dict[int, Future[Reply | None]] = {}
-        self._last_token = _NOBODY_ASKED
+        self._look_at: int | None = None
+        self._tokens: dict[int, Future[a.Answer | a.Done]] = {}
+        self._last_token = 0
         self._storage = Storage(
             journal, signer, Projection(home.views, settings.time_zone), self._inbox.put, self._views_moved
         )
@@ -105,8 +125,9 @@ class Runner:
         self._storage.close()
 
     def now(self) -> int:
-        """The home's clock (ms UTC): the terminal's in a simulated home."""
-        return self._pump.terminal_time if self._settings.simulated else _wall()
+        """The home's clock (ms UTC): the terminal's in a simulated home, where the dialect tells it."""
+        by_terminal = self._settings.simulated and self._dialect.hello is not None
+        return self._pump.terminal_time if by_terminal else _wall()
 
     @property
     def last_event(self) -> int:
@@ -114,36 +135,53 @@ class Runner:
         return self._pump.durable
 
     def link(self) -> LinkView:
-        counters = self._conversation.counters
+        counters, shown = self._pump.talk.counters, self.shown
         return LinkView(
-            state=self.shown.state,
+            state=shown.state,
             port=self._settings.port,
             since=self._since,
             damaged_frames=counters.damaged,
             stale_frames=counters.stale,
             resent_frames=counters.resent,
             sessions=counters.sessions,
+            good_frames=counters.good,
+            repeated_frames=counters.repeated,
+            discarded=counters.discarded,
+            dialect=self._dialect.name,
+            speaks=capabilities(self._dialect),
+            paired=not self._dialect.pairs or shown.pinned is not None,
+            fingerprint=None if shown.pinned is None else link_keys.fingerprint(shown.pinned),
+            pairing=shown.pairing,
         )
 
     def ask(self, message: Request, timeout_ms: int) -> Reply:
-        """Ask the terminal and wait for its reply. Raises LinkError."""
-        answer: Future[Reply | None] = Future()
+        """Ask the terminal and wait for its reply. Raises LinkError, also where its protocol has no words for that."""
+        if type(message) not in self._dialect.speaks:
+            raise unspoken(self._dialect.name)
+        answer = self._await(lambda token: a.Ask(token, message), timeout_ms / 1000)
+        if not isinstance(answer, a.Answer) or answer.reply is None:
+            raise asked_in_vain(answer.failed if isinstance(answer, a.Answer) else None)
+        return answer.reply
+
+    def order(self, made: Callable[[int], a.PairingOrder]) -> None:
+        """Have a pairing order carried out, durably, and wait for it. made: the token -> the order. Raises LinkError."""
+        answer = self._await(made, ORDER_S)
+        if not isinstance(answer, a.Done) or answer.refusal is not None:
+            raise order_refused(answer.refusal if isinstance(answer, a.Done) else None)
+
+    def _await(self, made: Callable[[int], a.Input], timeout_s: float) -> a.Answer | a.Done | None:
+        answer: Future[a.Answer | a.Done] = Future()
         with self._changed:
             self._last_token += 1
             token = self._last_token
             self._tokens[token] = answer
-        self._inbox.put(a.Ask(token, message))
+        self._inbox.put(made(token))
         try:
-            reply = answer.result(timeout_ms / 1000)
-        except TimeoutError:
-            reply = None
+            return answer.result(timeout_s)
+        except (TimeoutError, CancelledError):
+            return None
         finally:
             self._tokens.pop(token, None)
-        if reply is None:
-            raise LinkError(
-                _("The terminal does not answer."), _("See that it is on, that its cable is in, and try again.")
-            )
-        return reply
 
     def entry(self, seq: int) -> Entry:
         """An entry of the journal. Raises NotFound, JournalError."""
@@ -169,13 +207,12 @@ class Runner:
             if self._port is not None:
                 self._port.close()
             for waiting in list(self._tokens.values()):
-                if not waiting.done():
-                    waiting.set_result(None)
+                waiting.cancel()
 
     def _turn(self) -> None:
         while True:
             now = _monotonic()
-            deadlines = [d for d in (self._pump.deadline, self._reopen_at) if d is not None]
+            deadlines = [d for d in (self._pump.deadline, self._reopen_at, self._look_at) if d is not None]
             try:
                 given = self._inbox.get(timeout=max(0, min(deadlines) - now) / 1000 if deadlines else None)
             except Empty:
@@ -187,10 +224,28 @@ class Runner:
     def _step(self, given: a.Input) -> None:
         if isinstance(given, a.PortLost):
             self._close_port()
-        for action in self._pump.step(_monotonic(), _wall(), given):
-            self._carry_out(action)
+        kept: a.Input | None = None
+        actions = self._pump.step(_monotonic(), _wall(), given)
+        actions.sort(key=lambda action: isinstance(action, a.Done))  # whoever ordered it then sees it shown
+        for action in actions:
+            if isinstance(action, a.Pin):
+                kept = self._keep(action.peer)
+            else:
+                self._carry_out(action)
+        if kept is not None:
+            self._step(kept)
         if self._reopen_at is not None and self._reopen_at <= _monotonic():
             self._try_port()
+        if self._look_at is not None and self._look_at <= _monotonic():
+            self._look_at_port()
+
+    def _keep(self, peer: bytes | None) -> a.Input:
+        try:
+            link_keys.pin(self._home.terminal_key, peer)
+        except OSError as error:
+            log.exception("the terminal's key could not be kept")
+            return a.PinFailed(str(error))
+        return a.Pinned(peer)
 
     def _carry_out(self, action: a.Action) -> None:
         match action:
@@ -198,10 +253,10 @@ class Runner:
                 self._write(data)
             case a.Record() | a.CompareHead():
                 self._storage.put(action)
-            case a.Answer(token, reply):
-                waiting = self._tokens.get(token)
+            case a.Answer() | a.Done():
+                waiting = self._tokens.get(action.token)
                 if waiting is not None and not waiting.done():
-                    waiting.set_result(reply)
+                    waiting.set_result(action)
             case a.Show():
                 if action.state is not self.shown.state:
                     self._since = self.now()
@@ -225,8 +280,9 @@ class Runner:
         def received(data: bytes) -> None:
             self._inbox.put(a.LineBytes(data))
 
-        port = Port(self._settings.port, self._settings.line_rate, received, lost)
-        self._port, self._reopen_at = port, None
+        settings = self._settings
+        port = Port(settings.port, settings.line_rate, settings.line_format, received, lost)
+        self._port, self._reopen_at, self._look_at = port, None, _monotonic() + LOOK_MS
         self._inbox.put(a.PortOpened())
 
     def _try_port(self) -> None:
@@ -239,7 +295,13 @@ class Runner:
         if self._port is not None:
             self._port.close()
             self._port = None
-        self._reopen_at = _monotonic() + REOPEN_MS
+        self._reopen_at, self._look_at = _monotonic() + REOPEN_MS, None
+
+    def _look_at_port(self) -> None:
+        self._look_at = _monotonic() + LOOK_MS
+        if self._port is not None and self._port.moved():
+            self._step(a.PortLost("the port's name leads to another device now"))
+            self._try_port()
 
     def _views_moved(self, head: Head) -> None:
         self.head = head
@@ -257,17 +319,3 @@ def _monotonic() -> int:
 
 def _wall() -> int:
     return time.time_ns() // 1_000_000
-
-
-def read_secret(path: Path) -> bytes:
-    """The 32 bytes shared with the terminal, as 64 hexadecimal digits in a file. Raises LinkError."""
-    try:
-        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError):
-        secret = b""
-    if len(secret) != 32:
-        raise LinkError(
-            _("The secret shared with the terminal cannot be read from {path}.").format(path=path),
-            _("Put the terminal's secret file there: 64 hexadecimal digits."),
-        )
-    return secret

@@ -12,6 +12,22 @@ DAY_MS = 86_400_000
 MOST_A_DAY = 100
 
 
+class DayBound:
+    """At most so many a day (UTC)."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._day = 0
+        self._given = 0
+
+    def may(self, wall: int) -> bool:
+        """True if one more may be; it counts. wall: ms UTC."""
+        if wall // DAY_MS != self._day:
+            self._day, self._given = wall // DAY_MS, 0
+        self._given += 1
+        return self._given <= self._most
+
+
 @dataclass(slots=True)
 class _Minute:
     start: int
@@ -24,8 +40,7 @@ class SecurityCounts:
 
     def __init__(self) -> None:
         self._minutes: dict[SecurityKind, _Minute] = {}
-        self._day = 0
-        self._given = 0
+        self._bound = DayBound(MOST_A_DAY)
 
     def count(self, kind: SecurityKind, sha256: bytes, wall: int) -> None:
         """One more; the first of a minute gives its hash."""
@@ -46,19 +61,13 @@ class SecurityCounts:
 
     def unnumbered(self, wall: int) -> bool:
         """True if one more unreadable message without a number may be recorded today."""
-        return self._may_give(wall)
+        return self._bound.may(wall)
 
     def _give(self, kinds: list[SecurityKind], wall: int | None) -> list[Fact]:
         facts: list[Fact] = []
         for kind in kinds:
             minute = self._minutes.pop(kind)
-            if self._may_give(minute.start if wall is None else wall):
+            if self._bound.may(minute.start if wall is None else wall):
                 seen = SecuritySeen(what=kind.value, count=minute.count, sha256=minute.first, minute=minute.start)
                 facts.append(seen)
         return facts
-
-    def _may_give(self, wall: int) -> bool:
-        if wall // DAY_MS != self._day:
-            self._day, self._given = wall // DAY_MS, 0
-        self._given += 1
-        return self._given <= MOST_A_DAY

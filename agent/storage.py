@@ -10,20 +10,30 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
 from agent.errors import CounterfoilError, JournalError
 from agent.journal import heads
 from agent.journal.engine import is_damage, is_missing
-from agent.journal.entries import Draft, Entry, event_mark
+from agent.journal.entries import Draft, Entry, event_mark, fits
 from agent.journal.keys import Signer
-from agent.journal.kinds import EventContradicted, EventGap, EventUnreadable, Fact, HeadMismatch, TerminalSaid, to_draft
+from agent.journal.kinds import (
+    EventContradicted,
+    EventGap,
+    EventUnreadable,
+    Fact,
+    HeadMismatch,
+    LogRolledBack,
+    TerminalSaid,
+    to_draft,
+)
 from agent.journal.reader import Head
 from agent.journal.store import Journal
 from agent.language import _
 from agent.projection import Projection
+from protocol.messages import DepositUpdate, Settlement, TariffNotice
 
 MOST_FACTS = 256
 """Facts in one commit; a terminal sends at most 64 events beyond the last acknowledgement."""
@@ -31,6 +41,9 @@ READ_S = 30
 VIEWS_RETRY_S = 5
 MOST_BEHIND = 2048
 """Entries that the views may lag behind a busy journal."""
+
+_LONG = (Settlement, DepositUpdate, TariffNotice)
+"""Messages with no bound of their own below the wire's 16 KiB, which may be more than an entry's 64 KiB of JSON."""
 
 StorageAnswer = Recorded | RecordFailed | HeadCompared
 
@@ -63,6 +76,7 @@ class Storage:
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._attempt = 0
         self._second_tellings: set[tuple[str, int, str]] | None = None
+        self._rollbacks: list[LogRolledBack] | None = None
         self._thread = threading.Thread(target=self._run, name="storage")
         self._thread.start()
 
@@ -147,7 +161,7 @@ class Storage:
             known = error if isinstance(error, CounterfoilError) else _unforeseen(error)
             self._answered(RecordFailed(self._attempt, tuple(facts), known.what, known.todo))
             self._attempt += 1
-            self._second_tellings = None  # read from the journal again: what was not recorded is told again
+            self._second_tellings = self._rollbacks = None  # read again: what was not recorded is told again
             return
         for fact in facts:
             if isinstance(fact, HeadMismatch):
@@ -180,6 +194,10 @@ class Storage:
                     continue
                 last_events[epoch] = number
                 told[*epoch, number] = event.sha256
+            if isinstance(fact, LogRolledBack):
+                if any(_is_covered(fact, by) for by in self._rolled_back()):
+                    continue  # signed at an earlier start; the log is still as short
+                self._rolled_back().append(fact)
             draft = self._draft(fact)
             drafts.append(draft)
             if (mark := event_mark(draft.kind, draft.body)) is not None:
@@ -193,8 +211,20 @@ class Storage:
             self._second_tellings = {(e["log_epoch"], e["number"], e["sha256"]) for e in events}
         return self._second_tellings
 
+    def _rolled_back(self) -> list[LogRolledBack]:
+        """The rollbacks that stand in the journal; few, and asked for seldom."""
+        if self._rollbacks is None:
+            self._rollbacks = [LogRolledBack(**e.body) for e in self._journal.entries() if e.kind == LogRolledBack.kind]
+        return self._rollbacks
+
     def _draft(self, fact: Fact) -> Draft:
-        return to_draft(fact, self._signer.token_hmac)
+        draft = to_draft(fact, self._signer.token_hmac)
+        if isinstance(fact, TerminalSaid | EventContradicted) and isinstance(fact.message, _LONG) and not fits(draft):
+            reason = f"{type(fact.message).__name__} longer than an entry"
+            unreadable = EventUnreadable(event=fact.event, message_type=0, reason=reason)
+            shorter = unreadable if isinstance(fact, TerminalSaid) else replace(fact, message=None)
+            draft = to_draft(shorter, self._signer.token_hmac)
+        return draft
 
     def _first_telling(self, terminal: str, log_epoch: str, number: int) -> bytes:
         return bytes.fromhex(self._journal.event_sha256(terminal, log_epoch, number) or "")
@@ -222,6 +252,12 @@ class Storage:
                 with suppress(Exception):
                     self._projection.rebuild(self._journal)
         self._changed(self._journal.head)
+
+
+def _is_covered(fact: LogRolledBack, by: LogRolledBack) -> bool:
+    """The rollback was found before: nothing has been recorded since, and the log is no shorter."""
+    same = (fact.terminal, fact.log_epoch, fact.journal_has) == (by.terminal, by.log_epoch, by.journal_has)
+    return same and by.last_written <= fact.last_written
 
 
 def _unforeseen(error: Exception) -> JournalError:

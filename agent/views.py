@@ -13,13 +13,20 @@ from agent.language import choose_language, language, translator
 from protocol.money import Money
 
 __all__ = [
+    "Capability",
+    "EchoReport",
     "Head",
     "LinkState",
     "LinkView",
     "Money",
     "Notice",
     "NoticeCode",
+    "PairingFailed",
+    "PairingStage",
+    "PairingView",
     "ProductLine",
+    "SelfTestItem",
+    "SelfTestReport",
     "Status",
     "SyncResult",
     "TerminalInfo",
@@ -40,8 +47,56 @@ class LinkState(StrEnum):
     PORT_LOST = "port_lost"
     REFUSED = "refused"
     """The terminal answers, and is not the one, or not of the nature, that this home belongs to."""
+    UNPAIRED = "unpaired"
+    """The port is open, and this home knows no terminal yet: nothing is sought until a person pairs them."""
     OFF = "off"
     """No agent runs on this home."""
+
+
+class Capability(StrEnum):
+    """What a terminal's protocol may have words for; `LinkView.speaks` says which this one has."""
+
+    EVENTS = "events"
+    """It tells what it did by itself, from a log of its own, until it is acknowledged."""
+    HEADS = "heads"
+    """It remembers the journal's last signed head."""
+    DEVICE_INFO = "device_info"
+    SELF_TEST = "self_test"
+    ECHO = "echo"
+    SALE = "sale"
+    REFUND = "refund"
+    VOID = "void"
+    STATUS = "status"
+    """It knows what became of any request."""
+    LAST_TRANSACTION = "last_transaction"
+    TOTALS = "totals"
+    SETTLE = "settle"
+    DEPOSITS = "deposits"
+    TARIFFS = "tariffs"
+    PAIRING = "pairing"
+    """The line is encrypted, and begins with a pairing."""
+
+
+class PairingStage(StrEnum):
+    STARTED = "started"
+    """The terminal is asked; no number yet."""
+    COMPARE = "compare"
+    """A person compares `PairingView.number` with the one that the terminal shows."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+class PairingFailed(StrEnum):
+    """Why a pairing came to nothing; `agent.notices.pairing_words` has the words."""
+
+    NO_ANSWER = "no_answer"
+    """The terminal does not take part, or fell silent."""
+    BROKEN = "broken"
+    """What the two ends revealed does not fit together: a bad line, or somebody between them."""
+    CANCELLED = "cancelled"
+    LINE_LOST = "line_lost"
+    NOT_KEPT = "not_kept"
+    """The key could not be written to the disk: the home is paired as it was before."""
 
 
 class NoticeCode(StrEnum):
@@ -53,7 +108,11 @@ class NoticeCode(StrEnum):
     WRONG_TERMINAL = "wrong_terminal"
     WRONG_NATURE = "wrong_nature"
     NOT_UNDERSTOOD = "not_understood"
-    WRONG_SECRET = "wrong_secret"  # noqa: S105  a code, no secret
+    WRONG_KEY = "wrong_key"
+    """Whoever answers holds another key than the one pinned at pairing."""
+    KEY_REFUSED = "key_refused"
+    """The terminal says that it does not know this agent's key."""
+    NOT_PAIRED = "not_paired"
     HEAD_MISMATCH = "head_mismatch"
     LOG_ROLLED_BACK = "log_rolled_back"
     LOG_REPLACED = "log_replaced"
@@ -61,6 +120,8 @@ class NoticeCode(StrEnum):
     EVENT_UNREADABLE = "event_unreadable"
     SECURITY = "security"
     DEVICE_FAULT = "device_fault"
+    RESULT_UNASKED = "result_unasked"
+    """The terminal told an outcome that nobody waited for."""
     RECORDING_STOPPED = "recording_stopped"
     """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
 
@@ -87,8 +148,29 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class PairingView:
+    """The last pairing tried since the agent started. number: six digits, at COMPARE only, for a person to compare.
+
+    changed: another key than the one that answers now is pinned; only `confirm_pairing(…, replace=True)` takes the new one.
+    fingerprint: of the key that answers, as `LinkView.fingerprint`. reason: at FAILED.
+    """
+
+    stage: PairingStage
+    number: str | None = None
+    changed: bool = False
+    fingerprint: str | None = None
+    reason: PairingFailed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LinkView:
-    """The line to the terminal: its state, since when (ms UTC), and what the line did so far."""
+    """The line to the terminal: its state, since when (ms UTC), how it is spoken on, what it did so far.
+
+    dialect: a name of `protocol.dialect.DIALECTS`. speaks: what it has words for. paired: True too where the dialect needs
+    none. fingerprint: of the pinned key (SHA-256, the first 16 hex digits in groups of four), None where there is none.
+    pairing: None where none was tried since the start. The counters are of whole frames since the agent started;
+    discarded: whole messages that nobody had asked for.
+    """
 
     state: LinkState
     port: str
@@ -97,6 +179,14 @@ class LinkView:
     stale_frames: int = 0
     resent_frames: int = 0
     sessions: int = 0
+    good_frames: int = 0
+    repeated_frames: int = 0
+    discarded: int = 0
+    dialect: str = "native"
+    speaks: tuple[Capability, ...] = ()
+    paired: bool = False
+    fingerprint: str | None = None
+    pairing: PairingView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +279,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class TerminalInfo:
-    """What the terminal says of itself. clock: ms UTC."""
+    """What the terminal says of itself. clock: ms UTC. log_epoch: None where its protocol knows no log."""
 
     terminal: str
     serial_number: str
@@ -200,7 +290,7 @@ class TerminalInfo:
     merchant_name: str | None
     mcc: str | None
     clock: int
-    log_epoch: str
+    log_epoch: str | None
     simulated: bool
 
 
@@ -210,3 +300,31 @@ class SyncResult:
 
     last_event: int
     received: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestItem:
+    """name: what was tested, as the terminal calls it."""
+
+    name: str
+    passed: bool
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestReport:
+    """What the terminal found when it tested itself."""
+
+    items: tuple[SelfTestItem, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(item.passed for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReport:
+    """size: bytes sent, and sent back unchanged. round_trip_us: from the question to the whole answer, in µs."""
+
+    size: int
+    round_trip_us: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.language import _
+from agent.views import Capability
 
 
 def kind_name(code: str) -> str:
@@ -35,3 +36,24 @@ def outcome_name(code: str, *, voided: bool = False) -> str:
     if voided:
         return _("Voided")
     return {"approved": _("Approved"), "declined": _("Declined")}.get(code, code)
+
+
+def capability_name(capability: Capability) -> str:
+    """What a terminal's protocol can say."""
+    return {
+        Capability.EVENTS: _("its own log of events"),
+        Capability.HEADS: _("remembering the journal's head"),
+        Capability.DEVICE_INFO: _("saying what it is"),
+        Capability.SELF_TEST: _("testing itself"),
+        Capability.ECHO: _("echo"),
+        Capability.SALE: _("sale"),
+        Capability.REFUND: _("refund"),
+        Capability.VOID: _("void"),
+        Capability.STATUS: _("what became of a request"),
+        Capability.LAST_TRANSACTION: _("last transaction"),
+        Capability.TOTALS: _("totals"),
+        Capability.SETTLE: _("settlement"),
+        Capability.DEPOSITS: _("deposits"),
+        Capability.TARIFFS: _("tariffs"),
+        Capability.PAIRING: _("pairing"),
+    }[capability]

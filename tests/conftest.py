@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from agent import link_keys
 from agent.desk_socket import SocketDesk
 from agent.errors import HomeError
 from agent.home import Home
@@ -23,11 +24,13 @@ from agent.journal.entries import Entry
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.journal.reader import open_reader
 from agent.opening import agent_at_work, make_home
-from agent.runner import read_secret
 from agent.settings import Settings
 from agent.views import LinkState
+from protocol.dialects.native.noise import KeyPair
 
 START_S = 20
+AGENT_KEY = bytes(range(32))
+"""The static private key of every home that `know`s its terminal."""
 
 
 @dataclass
@@ -48,12 +51,22 @@ class Simulator:
         return self.folder / "ledger.jsonl"
 
     @property
-    def secret(self) -> Path:
-        return self.folder / "secret"
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def public_key(self) -> bytes:
+        return link_keys.own_public(self.state / "link.key")
+
+    def pair_with_homes(self) -> None:
+        """Before its first start: as after a pairing with a home that `know` knows it."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        link_keys.make(self.state / "link.key")
+        link_keys.pin(self.state / "agent.pub", KeyPair.from_private(AGENT_KEY).public)
 
     def start(self) -> Simulator:
         command = [sys.executable, "-m", "simulator", "run", "--json", "--link", str(self.link)]
-        command += ["--state", str(self.folder / "state"), "--ledger", str(self.ledger), "--secret", str(self.secret)]
+        command += ["--state", str(self.state), "--ledger", str(self.ledger)]
         self.process = subprocess.Popen([*command, *self.arguments], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -132,13 +145,15 @@ class Agent:
 
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
-    """simulator(*options) starts one; all are stopped at the end."""
+    """simulator(*options) starts one, paired with the agent of every paired `home_for`; all are stopped at the end."""
     started: list[Simulator] = []
 
-    def start(*arguments: str) -> Simulator:
+    def start(*arguments: str, paired: bool = True) -> Simulator:
         folder = tmp_path / f"simulator-{len(started)}"
         folder.mkdir()
         started.append(Simulator(folder, arguments))
+        if paired:
+            started[-1].pair_with_homes()
         return started[-1].start()
 
     yield start
@@ -148,12 +163,14 @@ def simulator(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
 
 @pytest.fixture
 def home_for(tmp_path: Path) -> Callable[..., Home]:
-    """home_for(simulator) makes a simulated home for its terminal."""
+    """home_for(simulator) makes a simulated home for its terminal, as after their pairing."""
 
-    def make(simulator: Simulator, name: str = "home") -> Home:
+    def make(simulator: Simulator, name: str = "home", *, paired: bool = True) -> Home:
         home = Home(tmp_path / name)
         settings = Settings(terminal=simulator.terminal, simulated=True, port=str(simulator.link))
-        make_home(home, settings, read_secret(simulator.secret), PassphraseSources(), 1_772_380_800_000)
+        make_home(home, settings, PassphraseSources(), 1_772_380_800_000)
+        if paired:
+            know(home, simulator)
         return home
 
     return make
@@ -183,6 +200,12 @@ def recorded(simulator: Callable[..., Simulator], home_for: Callable[..., Home])
         until(lambda: terminal.closed_days() and desk.today("2026-03-02").events >= 60)
         until(lambda: heads.remembered(home.path)["local"] == desk.status().head.note)
     return home, terminal
+
+
+def know(home: Home, simulator: Simulator) -> None:
+    """As after a pairing of the home with that terminal."""
+    home.link_key.write_text(AGENT_KEY.hex(), encoding="ascii")
+    link_keys.pin(home.terminal_key, simulator.public_key)
 
 
 def entries_of(home: Home) -> list[Entry]:

@@ -26,7 +26,8 @@ from agent.errors import HomeError, LinkError
 from agent.home import Home
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.language import _
-from agent.opening import agent_at_work, make_home, new_secret, write_secret
+from agent.opening import agent_at_work, make_home
+from agent.pairing_steps import pair_by_itself
 from agent.report import day_report
 from agent.settings import Invocation, Settings
 from agent.views import Status, Today
@@ -124,6 +125,7 @@ def demo(
     with _simulator(stage, home, play, speed=PACE if screens else 0) as (process, terminal):
         settings = _settle(home, stage, play, terminal)
         with agent_at_work(home, settings, PassphraseSources()) as desk:
+            pair_by_itself(desk)
             if screens:
                 (run,) = importlib.metadata.entry_points(group=SCREENS_GROUP, name="run")
                 run.load()(desk, ctx.obj.language)
@@ -167,9 +169,6 @@ def _prepare(home: Home, play: Play) -> _Stage:
         _put_aside(home)
     stage.folder.mkdir(exist_ok=True)
     stage.play.write_bytes(msgspec.json.encode(play))
-    if not home.secret.exists():
-        home.keys.mkdir(mode=0o700, exist_ok=True)
-        write_secret(home.secret, new_secret())
     return stage
 
 
@@ -208,7 +207,7 @@ def _simulator(stage: _Stage, home: Home, play: Play, *, speed: int) -> Iterator
         "--transactions": play.transactions,
         "--state": stage.state,
         "--ledger": stage.ledger,
-        "--secret": home.secret,
+        "--pairing": "auto",
         "--speed": speed,
         "--then": "stay" if speed else "exit",
     }
@@ -244,7 +243,7 @@ def _settle(home: Home, stage: _Stage, play: Play, terminal: str) -> Settings:
         return home.settings()
     settings = Settings(terminal=terminal, simulated=True, port=str(stage.link))
     midnight = datetime.fromisoformat(play.date).replace(tzinfo=ZoneInfo(settings.time_zone))
-    make_home(home, settings, None, PassphraseSources(), int(midnight.timestamp()) * 1000)
+    make_home(home, settings, PassphraseSources(), int(midnight.timestamp()) * 1000)
     return settings
 
 

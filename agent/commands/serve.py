@@ -86,7 +86,8 @@ def _shown(status: Status) -> str:
         LinkState.CONNECTING: _("Waiting for the terminal to answer."),
         LinkState.PORT_LOST: _("The line to the terminal is lost; it is tried again by itself."),
         LinkState.REFUSED: _("The terminal that answers is refused."),
+        LinkState.UNPAIRED: "",  # the notice says it
     }
     lines = [states.get(status.link.state, "")]
     lines += [" ".join(words(notice)) for notice in status.notices]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if line)

@@ -1,19 +1,27 @@
-"""`counterfoil terminal`: ask the terminal itself."""
+"""`counterfoil terminal`: ask the terminal itself, and know it by its key."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json
+from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json, say_nature
+from agent.desk import Desk
+from agent.errors import HomeError, LinkError
 from agent.language import _
+from agent.notices import state_words, words
 from agent.opening import await_session, open_desk, passphrase_sources
+from agent.pairing_steps import await_number
+from agent.views import Capability, LinkState, PairingView
+from agent.wording import capability_name
 
 
 @click.group()
 def terminal() -> None:
-    """The terminal: info, sync."""
+    """The terminal: info, status, pair, unpair, self-test, echo, sync."""
 
 
 @terminal.command()
@@ -73,3 +81,175 @@ def sync(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> 
                 last=result.last_event, count=result.received
             )
         )
+
+
+@terminal.command("self-test")
+@passphrase_file
+@as_json
+@click.pass_context
+def self_test(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> None:
+    """The terminal tests itself. Exit 1 if something did not pass."""
+    with open_desk(home_of(ctx), work=True, sources=passphrase_sources(passphrase_file)) as desk:
+        await_session(desk)
+        report = desk.self_test()
+    if as_json:
+        items = [{"name": item.name, "passed": item.passed, "detail": item.detail} for item in report.items]
+        say_json({"passed": report.passed, "items": items})
+    else:
+        for item in report.items:
+            verdict = _("passed") if item.passed else _("did not pass")
+            click.echo(f"{item.name}: {verdict}" + (f" ({item.detail})" if item.detail else ""))
+    ctx.exit(0 if report.passed else 1)
+
+
+@terminal.command()
+@click.option("--size", type=click.IntRange(1, 1024), default=64, show_default=True, help="Bytes.")
+@passphrase_file
+@as_json
+@click.pass_context
+def echo(ctx: click.Context, *, size: int, passphrase_file: Path | None, as_json: bool) -> None:
+    """How long so many bytes take to the terminal and back."""
+    with open_desk(home_of(ctx), work=True, sources=passphrase_sources(passphrase_file)) as desk:
+        await_session(desk)
+        report = desk.echo(size)
+    if as_json:
+        say_json({"size": report.size, "round_trip_us": report.round_trip_us})
+    else:
+        ms = f"{report.round_trip_us // 1000}.{report.round_trip_us % 1000:03d}"
+        click.echo(_("{size} bytes there and back: {ms} ms").format(size=report.size, ms=ms))
+
+
+@terminal.command()
+@as_json
+@click.pass_context
+def status(ctx: click.Context, *, as_json: bool) -> None:
+    """The line: its state and quality, the protocol and what it has words for, the pinned key.
+
+    Without an agent on the home it says what settings and keys say.
+    """
+    with open_desk(home_of(ctx)) as desk:
+        found = desk.status()
+    link = found.link
+    if as_json:
+        counters = ("good", "damaged", "stale", "resent", "repeated")
+        say_json(
+            {
+                "simulated": found.simulated,
+                "terminal": found.terminal,
+                "state": link.state,
+                "port": link.port,
+                "since": None if link.state is LinkState.OFF else iso(link.since),
+                "dialect": link.dialect,
+                "speaks": list(link.speaks),
+                "identifies": Capability.EVENTS in link.speaks,
+                "paired": link.paired,
+                "fingerprint": link.fingerprint,
+                "sessions": link.sessions,
+                **{f"{name}_frames": getattr(link, f"{name}_frames") for name in counters},
+                "discarded": link.discarded,
+                "notices": [{"code": n.code, "at": iso(n.at), "facts": n.facts, "seq": n.seq} for n in found.notices],
+            }
+        )
+        return
+    say_nature(found.simulated)
+    can = [capability_name(each) for each in Capability if each in link.speaks]
+    cannot = [capability_name(each) for each in Capability if each not in link.speaks]
+    separator = _(", ")
+    for label, value in (
+        (_("Terminal"), found.terminal),
+        (_("Line"), f"{link.port}: {state_words(link.state)}"),
+        (_("Protocol"), link.dialect),
+        (_("It can"), separator.join(can)),
+        (_("It cannot"), separator.join(cannot) or "-"),
+        (_("Paired"), _("yes") if link.paired else _("no")),
+        (_("The terminal's key"), link.fingerprint or "-"),
+        (_("Sessions"), link.sessions),
+        (_("Frames: good, damaged"), f"{link.good_frames}, {link.damaged_frames}"),
+        (
+            _("Frames: stale, sent again, heard again"),
+            f"{link.stale_frames}, {link.resent_frames}, {link.repeated_frames}",
+        ),
+    ):
+        click.echo(f"{label}: {value}")
+    if Capability.EVENTS not in link.speaks:
+        click.echo(
+            _("This terminal's protocol does not say which terminal it is: see that the right one is connected.")
+        )
+    for notice in found.notices:
+        click.echo(" ".join(words(notice)))
+
+
+@terminal.command()
+@click.option("--replace", is_flag=True, help="Also where another key was paired before: the terminal was exchanged.")
+@click.option(
+    "--number-fd",
+    type=click.IntRange(0, 1 << 20),
+    help="Read the number that the terminal shows from this file descriptor, as a line, instead of asking.",
+)
+@passphrase_file
+@as_json
+@click.pass_context
+def pair(
+    ctx: click.Context, *, replace: bool, number_fd: int | None, passphrase_file: Path | None, as_json: bool
+) -> None:
+    """Pair this home with its terminal, once: compare the number here with the one on its display.
+
+    Exit 1 where the numbers differ. A terminal that holds another key than before is refused without --replace.
+
+    \b
+    Example:
+      counterfoil terminal pair
+    """
+    if number_fd is None and not sys.stdin.isatty():
+        raise HomeError(
+            _("There is nobody here to compare the number."),
+            _("Run it on a terminal; or give the number that the terminal shows with --number-fd."),
+        )
+    with open_desk(home_of(ctx), work=True, patient=False, sources=passphrase_sources(passphrase_file)) as desk:
+        view = await_number(desk)
+        same = _compare(desk, view, replace=replace, number_fd=number_fd)
+        if same:
+            desk.confirm_pairing(view.number or "", replace)
+        else:
+            desk.cancel_pairing()
+        key = desk.status().link.fingerprint
+    if as_json:
+        say_json({"paired": same, "replaced": same and view.changed, "fingerprint": key})
+    elif same:
+        click.echo(_("Paired. The terminal's key: {fingerprint}").format(fingerprint=key))
+    else:
+        click.echo(_("Not paired; nothing was changed."), err=True)
+    ctx.exit(0 if same else 1)
+
+
+def _compare(desk: Desk, view: PairingView, *, replace: bool, number_fd: int | None) -> bool:
+    """The number large, and whether a person, or the descriptor, says that the terminal shows the same."""
+    number = view.number or ""
+    click.secho(f"\n    {number[:3]} {number[3:]}\n", bold=True, err=True)
+    if view.changed:
+        click.echo(_("WARNING: this is another terminal key than the one that was paired before."), err=True)
+        if not replace:
+            desk.cancel_pairing()
+            raise LinkError(
+                _("The terminal holds another key than the one that was paired before; nothing was changed."),
+                _("If it was exchanged, and you know by whom, pair it with: counterfoil terminal pair --replace"),
+            )
+    if number_fd is None:
+        return click.confirm(_("Does the terminal's display show the same number?"), default=False, err=True)
+    with os.fdopen(number_fd, encoding="ascii", errors="replace", closefd=False) as given:
+        return "".join(given.readline().split()) == number
+
+
+@terminal.command()
+@passphrase_file
+@as_json
+@click.pass_context
+def unpair(ctx: click.Context, *, passphrase_file: Path | None, as_json: bool) -> None:
+    """Forget the terminal's key: nothing more is taken from it until it is paired again. The journal keeps what it has."""
+    with open_desk(home_of(ctx), work=True, patient=True, sources=passphrase_sources(passphrase_file)) as desk:
+        was = desk.status().link.fingerprint
+        desk.unpair()
+    if as_json:
+        say_json({"paired": False, "was": was})
+    else:
+        click.echo(_("The terminal's key is forgotten. Pair again with: counterfoil terminal pair"))

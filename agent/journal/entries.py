@@ -22,6 +22,8 @@ LONGEST = 2**16 - 1
 
 SALT_BYTES = 16
 _BOUND = 2**53
+_FRAME = 1_024
+"""More than the other members of an entry, and the seals of its private values, ever take."""
 _KIND = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder().decode
@@ -145,6 +147,14 @@ def sealed(draft: Draft) -> tuple[Mapping[str, Any], list[tuple[str, bytes, str]
     return body, rows
 
 
+def fits(draft: Draft) -> bool:
+    """True if an entry can hold the body, its seals and its frame."""
+    try:
+        return len(canonical(draft.body)) <= LONGEST - _FRAME
+    except EntryError:
+        return False
+
+
 class EventMark(NamedTuple):
     """What an entry says of the terminal's event stream: up to which number it goes, the message's hash if it holds one."""
 
@@ -154,7 +164,12 @@ class EventMark(NamedTuple):
     sha256: str | None
 
 
-HOLDS_EVENT = frozenset({"terminal.transaction", "terminal.fee", "terminal.device", "event.unreadable"})
+HOLDS_EVENT = frozenset(
+    {
+        *("terminal.transaction", "terminal.fee", "terminal.device", "terminal.tariff_notice", "terminal.settlement"),
+        *("terminal.deposit_update", "event.unreadable"),
+    }
+)
 """Kinds that take an event of the terminal into the journal: within a log epoch their numbers only grow."""
 
 

@@ -1,7 +1,8 @@
 """Every kind of entry, as frozen dataclasses: what it says, field by field, and how it becomes a draft.
 
-Bodies leave out what is None. Amounts are `<name>_minor` with `currency` (ISO 4217 numeric); times are ms UTC; hashes
-are hex. docs/journal.md carries `kinds_table()`.
+Bodies leave out what is None. Amounts are `<name>_minor` with `currency` (ISO 4217 numeric; an amount in another one than
+the first of its record has a `<name>_currency`); times are ms UTC; hashes are hex. docs/journal.md carries
+`agent.journal.kinds_page.kinds_table()`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ from typing import Any, ClassVar
 
 from agent.journal.entries import Draft
 from protocol.masking import mask_pan
-from protocol.messages import DeviceEvent, Fee, Transaction, UnsolicitedEvent
+from protocol.messages import (
+    Deduction,
+    DepositUpdate,
+    DeviceEvent,
+    Fee,
+    Result,
+    Settlement,
+    SettlementLine,
+    TariffNotice,
+    Transaction,
+    UnsolicitedEvent,
+)
 from protocol.money import Money
 
 # ruff: noqa: RUF009  _means() makes a dataclass field
@@ -22,6 +34,10 @@ PRIVATE: dict[type, frozenset[str]] = {
     Transaction: frozenset({"merchant_name"}),
     Fee: frozenset({"description"}),
     DeviceEvent: frozenset({"detail"}),
+    TariffNotice: frozenset(),  # an announcement to all its merchants
+    Settlement: frozenset(),
+    DepositUpdate: frozenset({"note"}),  # and what `_deductions` sets apart
+    Result: frozenset(),
 }
 """Free text and names stand outside the leaf, salted, so that they can be erased (docs/journal.md)."""
 
@@ -29,6 +45,9 @@ MESSAGE_KINDS: dict[type, str] = {
     Transaction: "terminal.transaction",
     Fee: "terminal.fee",
     DeviceEvent: "terminal.device",
+    TariffNotice: "terminal.tariff_notice",
+    Settlement: "terminal.settlement",
+    DepositUpdate: "terminal.deposit_update",
 }
 
 
@@ -43,7 +62,7 @@ class EventId:
 
     terminal: str = _means("the terminal's id")
     log_epoch: str = _means(
-        "the epoch of the terminal's log; a new one after the log was lost or the terminal replaced"
+        "the epoch of the terminal's log: a new one after it was lost or the terminal replaced; empty without such a log"
     )
     number: int | None = _means("event number in that epoch, from 1")
     at: int | None = _means("when the terminal logged it, ms UTC")
@@ -64,7 +83,7 @@ class JournalOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalSaid:
-    """A message of the terminal: terminal.transaction, terminal.fee or terminal.device, by what the message is."""
+    """An event of the terminal's log, of the kind that `MESSAGE_KINDS` has for its message."""
 
     terminal: str
     log_epoch: str
@@ -90,6 +109,36 @@ class EventUnreadable:
     event: EventId = _means("which event")
     message_type: int = _means("the message type on the wire")
     reason: str = _means("why it cannot be understood")
+    raw: str = field(default="", metadata={"means": "its first 512 bytes in hexadecimal, card and track data masked"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultUnasked:
+    """The outcome of a money request that nobody here waited for: its own time was over, or it was never made here."""
+
+    kind: ClassVar[str] = "terminal.result_unasked"
+    terminal: str
+    sha256: bytes
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalPaired:
+    """A person compared the number at both ends: this key is the terminal's from now on."""
+
+    kind: ClassVar[str] = "terminal.paired"
+    terminal: str = _means("the terminal's id")
+    public_key: bytes = _means("its static X25519 public key")
+    replaced: bytes | None = _means("the key that was pinned before, where that was another")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalUnpaired:
+    """A person had the terminal's key forgotten."""
+
+    kind: ClassVar[str] = "terminal.unpaired"
+    terminal: str = _means("the terminal's id")
+    public_key: bytes = _means("the key that was pinned")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +191,7 @@ class SecuritySeen:
     """Frames that only another party than the paired terminal would send: one entry for each kind and minute."""
 
     kind: ClassVar[str] = "security.seen"
-    what: str = _means("`bad_tag` or `wrong_secret`")
+    what: str = _means("`bad_tag` or `wrong_key`")
     count: int = _means("how many in that minute")
     sha256: bytes = _means("SHA-256 of the first of these frames")
     minute: int = _means("start of the minute, ms UTC")
@@ -162,6 +211,9 @@ Fact = (
     JournalOpened
     | TerminalSaid
     | EventUnreadable
+    | ResultUnasked
+    | TerminalPaired
+    | TerminalUnpaired
     | EventGap
     | EventContradicted
     | LogReplaced
@@ -175,6 +227,12 @@ KINDS: dict[str, type] = {
     "terminal.transaction": Transaction,
     "terminal.fee": Fee,
     "terminal.device": DeviceEvent,
+    "terminal.tariff_notice": TariffNotice,
+    "terminal.settlement": Settlement,
+    "terminal.deposit_update": DepositUpdate,
+    "terminal.result_unasked": Result,
+    "terminal.paired": TerminalPaired,
+    "terminal.unpaired": TerminalUnpaired,
     "event.unreadable": EventUnreadable,
     "event.gap": EventGap,
     "event.contradicted": EventContradicted,
@@ -183,12 +241,12 @@ KINDS: dict[str, type] = {
     "security.seen": SecuritySeen,
     "head.mismatch": HeadMismatch,
 }
-"""kind → the dataclass whose fields its body holds; for terminal.* the message's, beside `event`."""
+"""kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""
 
 _NAMES: dict[type, tuple[str, ...]] = {
-    shape: tuple(f.name for f in fields(shape)) for shape in (*KINDS.values(), EventId)
+    shape: tuple(f.name for f in fields(shape)) for shape in (*KINDS.values(), EventId, SettlementLine, Deduction)
 }
-_EVENT_SAYS = frozenset({"number", "at"})  # told in `event` already
+_SAID_ELSEWHERE = frozenset({"number", "at", "request_id"})  # in `event`, or of the wire alone
 
 TokenHmac = Callable[[bytes], bytes]
 
@@ -198,138 +256,87 @@ def to_draft(fact: Fact, token_hmac: TokenHmac) -> Draft:
 
     Raises EntryError later, at `append`, for text that is not NFC and the like.
     """
-    if isinstance(fact, TerminalSaid):
-        body, private = _message(fact.message, token_hmac)
-        body["event"] = _plain(fact.event)
-        return Draft(MESSAGE_KINDS[type(fact.message)], body, private)
-    if isinstance(fact, EventContradicted):
-        body, private = ({}, {}) if fact.message is None else _message(fact.message, token_hmac)
-        if fact.message is not None:
-            body["told_kind"] = MESSAGE_KINDS[type(fact.message)]
-        body |= {"event": _plain(fact.event), "first_sha256": fact.first_sha256.hex()}
-        return Draft(fact.kind, body, private)
+    match fact:
+        case TerminalSaid(message=message):
+            body, private = _message(message, token_hmac)
+            body["event"] = _plain(fact.event)
+            return Draft(MESSAGE_KINDS[type(message)], body, private)
+        case EventContradicted(message=said):
+            body, private = ({}, {}) if said is None else _message(said, token_hmac)
+            if said is not None:
+                body["told_kind"] = MESSAGE_KINDS[type(said)]
+            body |= {"event": _plain(fact.event), "first_sha256": fact.first_sha256.hex()}
+            return Draft(fact.kind, body, private)
+        case ResultUnasked():
+            body, private = _message(fact.result, token_hmac)
+            return Draft(fact.kind, body | {"terminal": fact.terminal, "sha256": fact.sha256.hex()}, private)
+        case EventUnreadable(raw=raw):
+            body = _plain(fact)
+            del body["raw"]
+            return Draft(fact.kind, body, {"raw": raw} if raw else {})
     return Draft(fact.kind, _plain(fact))
 
 
-def _message(message: UnsolicitedEvent, token_hmac: TokenHmac) -> tuple[dict[str, Any], dict[str, str]]:
-    shape = type(message)
-    hidden = PRIVATE[shape]
+def _message(message: UnsolicitedEvent | Result, token_hmac: TokenHmac) -> tuple[dict[str, Any], dict[str, str]]:
+    hidden = PRIVATE[type(message)]
     body: dict[str, Any] = {}
     private: dict[str, str] = {}
-    for name in _NAMES[shape]:
+    for name in _NAMES[type(message)]:
         value = getattr(message, name)
-        if value is None or name in _EVENT_SAYS:
+        if value is None or name in _SAID_ELSEWHERE:
             continue
         if name in hidden:
             private[name] = value
-        elif isinstance(value, Money):
-            body[f"{name}_minor"] = value.minor
-            body["currency"] = value.currency
         elif name == "card_token":
             body["card_token_hmac"] = token_hmac(value).hex()
-        elif name == "masked_pan":
-            body[name] = mask_pan(value)  # whatever a dialect handed over, a full card number stops here
+        elif name == "event":  # a Result's: its transaction's number in the terminal's log
+            body["event_number"] = value
+        elif name == "deductions" and isinstance(message, DepositUpdate):
+            body[name], reasons = _deductions(value)
+            if reasons:
+                private["reasons"] = reasons
         else:
-            body[name] = value.value if isinstance(value, Enum) else value
+            _put(body, name, value)
     return body, private
+
+
+def _deductions(items: tuple[Deduction, ...]) -> tuple[list[dict[str, Any]], str]:
+    """The items without their reasons, which are free text; the reasons as one text, a line for each item in its order."""
+    plain = [{name: value for name, value in _record(item).items() if name != "reason"} for item in items]
+    return plain, "\n".join(" ".join(item.reason.split()) for item in items)
+
+
+def _record(item: Deduction | SettlementLine) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for name in _NAMES[type(item)]:
+        _put(body, name, getattr(item, name))
+    return body
+
+
+def _put(body: dict[str, Any], name: str, value: Any) -> None:
+    """Into the body, as JSON holds it; None not at all."""
+    if value is None:
+        return
+    if isinstance(value, Money):
+        body[f"{name}_minor"] = value.minor
+        if body.setdefault("currency", value.currency) != value.currency:
+            body[f"{name}_currency"] = value.currency
+    elif name == "masked_pan":
+        body[name] = mask_pan(value)  # whatever a dialect handed over, a full card number stops here
+    elif isinstance(value, tuple):
+        body[name] = [_record(each) if isinstance(each, Deduction | SettlementLine) else each for each in value]
+    elif isinstance(value, bytes):
+        body[name] = value.hex()
+    else:
+        body[name] = value.value if isinstance(value, Enum) else value
 
 
 def _plain(fact: object) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name in _NAMES[type(fact)]:
         value = getattr(fact, name)
-        if isinstance(value, bytes):
-            body[name] = value.hex()
-        elif isinstance(value, EventId):
+        if isinstance(value, EventId):
             body[name] = _plain(value)
-        elif isinstance(value, Enum):
-            body[name] = value.value
-        elif value is not None:
-            body[name] = value
-    return body
-
-
-_MESSAGE_MEANS = {
-    "reference": "the transaction's reference, 32 hex digits",
-    "outcome": "`approved` or `declined`",
-    "amount_minor": "amount in minor units, signed",
-    "currency": "ISO 4217 numeric code",
-    "product": "the class that tariffs tell apart",
-    "trace": "system trace audit number (STAN)",
-    "batch": "batch number",
-    "mid": "merchant id",
-    "tid": "terminal id at the acquirer",
-    "terminal_time": "the transaction's time by the terminal's clock, ms UTC",
-    "entry_mode": "how card or code was read",
-    "settlement_mode": "`T0`, `D0`, `T1` or `D1`",
-    "response_code": "ISO 8583 field 39",
-    "scheme": "card scheme",
-    "masked_pan": "first six and last four digits at most",
-    "card_token_hmac": "HMAC-SHA256 of the provider's card token under this home's key",
-    "rrn": "retrieval reference number",
-    "auth_code": "authorisation code",
-    "mcc": "merchant category code as sent",
-    "operator": "operator at the terminal",
-    "original_reference": "reference of the transaction that this one voids, refunds or completes",
-    "type": "`mdr`, `t0`, `sim`, `service`, `refund_fee`, `deposit_deduction` or `other`",
-    "transaction": "reference of the transaction that was charged for; absent for a fee of its own",
-    "rule": "the rule that the acquirer names",
-    "severity": "`info`, `minor` or `major`",
-    "code": "fault code",
-}
-_KIND_MEANS = {
-    Transaction: "sale, void, refund, pre_auth, pre_auth_completion or reversal",
-    DeviceEvent: "reboot, fault, tamper, firmware_changed, serial_changed or merchant_changed",
-}
-_ABOUT = {
-    "terminal.transaction": "One money movement as the terminal logged it.",
-    "terminal.fee": "One fee line; every transaction has its MDR line, a zero included.",
-    "terminal.device": "What happened to the device itself.",
-}
-
-
-def _rows(kind: str, shape: type) -> list[tuple[str, str, str]]:
-    if shape not in MESSAGE_KINDS:
-        rows = []
-        for f in fields(shape):
-            if f.name == "message":
-                rows.append(("told_kind", "text", "terminal.* kind of the second telling"))
-                rows.append(("…", "", f.metadata["means"]))
-            else:
-                rows.append((f.name, _type_name(str(f.type)), f.metadata["means"]))
-        return rows
-    rows = [("event", "object", "which event (below)")]
-    for f in fields(shape):
-        optional = "None" in str(f.type)
-        suffix = ", optional" if optional else ""
-        if f.name in _EVENT_SAYS:
-            continue
-        if f.name in PRIVATE[shape]:
-            rows.append(
-                (f"{f.name}_sha256", f"hex{suffix}", "SHA-256(salt ‖ value); value and salt stand outside the leaf")
-            )
-        elif f.type == "Money":
-            rows += [(n, "integer", _MESSAGE_MEANS[n]) for n in (f"{f.name}_minor", "currency")]
-        elif f.name == "card_token":
-            rows.append(("card_token_hmac", f"hex{suffix}", _MESSAGE_MEANS["card_token_hmac"]))
         else:
-            means = _KIND_MEANS[shape] if f.name == "kind" else _MESSAGE_MEANS[f.name]
-            rows.append((f.name, ("integer" if str(f.type).startswith("int") else "text") + suffix, means))
-    return rows
-
-
-def _type_name(annotation: str) -> str:
-    name = {"int": "integer", "bytes": "hex", "EventId": "object"}.get(annotation.split(" |", maxsplit=1)[0], "text")
-    return f"{name}, optional" if "None" in annotation else name
-
-
-def kinds_table() -> str:
-    """Every kind, its fields, their types and meanings, as Markdown: generated into docs/journal.md."""
-    lines = ["| kind | field | type | meaning |", "|---|---|---|---|"]
-    for kind, shape in KINDS.items():
-        about = _ABOUT.get(kind) or (shape.__doc__ or "").splitlines()[0]
-        lines.append(f"| `{kind}` | | | {about} |")
-        lines += [f"| | `{name}` | {of} | {means} |" for name, of, means in _rows(kind, shape)]
-    lines.append("| `event` in the above | | | One event of the terminal. |")
-    lines += [f"| | `{f.name}` | {_type_name(str(f.type))} | {f.metadata['means']} |" for f in fields(EventId)]
-    return "\n".join(lines) + "\n"
+            _put(body, name, value)
+    return body

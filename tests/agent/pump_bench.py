@@ -10,8 +10,9 @@ from agent import actions as a
 from agent.journal.kinds import EventGap, EventUnreadable, Fact, TerminalSaid
 from agent.pump import Pump
 from protocol.conversation import Conversation
-from protocol.dialect import Role
-from protocol.events import Received
+from protocol.dialect import LinkKeys, Role
+from protocol.dialects.native.noise import KeyPair
+from protocol.events import ConversationEvent, Received
 from protocol.messages import (
     DeviceEvent,
     DeviceEventKind,
@@ -25,7 +26,8 @@ from protocol.messages import (
     TerminalHello,
 )
 
-SECRET = bytes(range(32))
+AGENT, TERMINAL, STRANGER = (KeyPair.from_private(bytes([n]) * 32) for n in (1, 2, 3))
+"""The static keys of the two ends, which pinned each other's; and of somebody else."""
 HELLO = TerminalHello(
     terminal="SN1",
     log_epoch="e1",
@@ -34,6 +36,7 @@ HELLO = TerminalHello(
     last_written=0,
     last_acknowledged=0,
     clock=1_000,
+    uptime=0,
     simulated=False,
 )
 
@@ -50,7 +53,8 @@ _T = TypeVar("_T")
 class Bench:
     """A pump and a terminal's end of the wire. records: what the pump asked to record; heard: what the terminal was told.
 
-    reply: what the terminal does with a message; a test may put another in its place. Times are ms.
+    reply: what the terminal does with a message; a test may put another in its place. Times are ms. pinned: what the disk
+    holds, AGENT's home; disk_fails: it takes nothing new.
     """
 
     def __init__(
@@ -59,14 +63,19 @@ class Bench:
         hello: TerminalHello = HELLO,
         last_events: dict[tuple[str, str], int] | None = None,
         simulated: bool = False,
+        pinned: bytes | None = TERMINAL.public,
+        dialect: str = "native",
     ) -> None:
         self.now = 0
         self.hello = hello
         randomness = (bytes([n % 256]) for n in itertools.count(1))
         self._fresh: Callable[[int], bytes] = lambda n: next(randomness) * n
+        self.dialect = dialect
+        self.pinned, self.disk_fails = pinned, False
         self.boot()
         self.pump = Pump(
-            Conversation("native", Role.AGENT, secret=SECRET, random=self._fresh),
+            self._converse,
+            pinned=pinned,
             terminal="SN1",
             simulated=simulated,
             last_events=last_events or {},
@@ -78,21 +87,39 @@ class Bench:
         self.shown: a.Show | None = None
         self.compared: list[str] = []
         self.answers: list[a.Answer] = []
+        self.done: list[a.Done] = []
+        self.told: list[ConversationEvent] = []
         self.heard: list[object] = []
         self.remembered: str | None = None
         self.size = 1
         self.retained = 1
         self.reply: Callable[[object], None] = self.reply_as_asked
 
-    def boot(self) -> None:
-        """The terminal starts, or starts again: this end of the wire knows nothing of the former session."""
+    def _converse(self, peer: bytes | None) -> Conversation:
+        keys = LinkKeys(AGENT.private, peer) if self.dialect == "native" else None
+        return Conversation(self.dialect, Role.AGENT, random=self._fresh, keys=keys)
+
+    def boot(self, keys: KeyPair = TERMINAL, agent: bytes | None = AGENT.public) -> None:
+        """The terminal starts, or starts again: this end of the wire knows nothing of the former session.
+
+        keys: its static ones; agent: the key that it pinned.
+        """
+        paired = LinkKeys(keys.private, agent) if self.dialect == "native" else None
         self.terminal = Conversation(
-            "native", Role.TERMINAL, secret=SECRET, random=self._fresh, hello=lambda: self.hello
+            self.dialect, Role.TERMINAL, random=self._fresh, keys=paired, hello=lambda: self.hello
         )
 
     def give(self, given: a.Input) -> None:
+        kept: a.Input | None = None
         for action in self.pump.step(self.now, 5_000_000 + self.now, given):
             match action:
+                case a.Pin(peer) if self.disk_fails:
+                    kept = a.PinFailed("no space")
+                case a.Pin(peer):
+                    self.pinned = peer
+                    kept = a.Pinned(peer)
+                case a.Done():
+                    self.done.append(action)
                 case a.Write(data):
                     self.wire.append(data)
                 case a.Record():
@@ -103,6 +130,8 @@ class Bench:
                     self.compared.append(note)
                 case a.Answer():
                     self.answers.append(action)
+        if kept is not None:
+            self.give(kept)
 
     def turn(self) -> None:
         """Carry everything between both ends until nobody has anything to say."""
@@ -113,6 +142,7 @@ class Bench:
                 moved = True
             for happened in self.terminal.events():
                 moved = True
+                self.told.append(happened)
                 if isinstance(happened, Received):
                     self.heard.append(happened.message)
                     self.reply(happened.message)
@@ -145,6 +175,14 @@ class Bench:
             if self.pump.deadline is not None and self.pump.deadline <= self.now:
                 self.give(a.Due())
             self.turn()
+
+    def pair(self) -> str:
+        """Begin a pairing that the terminal takes part in; the number that both show."""
+        self.terminal.pair(self.now)
+        self.give(a.Pair(1))
+        self.turn()
+        assert self.shown is not None and self.shown.pairing is not None and self.shown.pairing.number is not None
+        return self.shown.pairing.number
 
     def connect(self) -> None:
         self.terminal.open(self.now)

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from agent.errors import HomeError
 from agent.home import Home
 from agent.journal.checkpoint import Checkpoint, VerifyingKey
 from agent.journal.proof import Proof
-from tests.conftest import Simulator, run_counterfoil
+from agent.settings import read_settings
+from protocol.dialect import dialect
+from tests.conftest import Agent, Simulator, run_counterfoil
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,7 @@ def test_the_agent_needs_no_screens_and_no_simulator() -> None:
         *(["demo"], ["init"], ["serve"], ["sim", "run"], ["sim", "profiles"], ["tui"]),
         *(["journal", name] for name in ("head", "verify", "log", "show", "proof", "rebuild")),
         *(["transactions", "list"], ["transactions", "show"], ["terminal", "info"], ["terminal", "sync"]),
+        *(["terminal", name] for name in ("status", "pair", "unpair", "self-test", "echo")),
     ],
     ids=" ".join,
 )
@@ -79,7 +83,7 @@ def test_log_show_and_proof_speak_of_the_same_entry(demo_home: Path) -> None:
     assert json.loads(raw)["body"] == entries[1]["body"]
     proof = run_counterfoil("--home", str(demo_home), "journal", "proof", "6").stdout
     key = VerifyingKey.parse((demo_home / "keys" / "journal.vkey").read_text().strip())
-    assert Proof.parse(proof).verify(raw, key).size == 81
+    assert Proof.parse(proof).verify(raw, key).size == 82
     nowhere = run_counterfoil("--home", str(demo_home), "journal", "show", "999")
     assert nowhere.returncode == 1 and "999" in nowhere.stderr
 
@@ -101,7 +105,7 @@ def test_views_are_rebuilt_to_the_same_rows_and_foreign_tools_read_them(demo_hom
     before = rows()
     assert len(before[0]) == 40
     (demo_home / "views.db").unlink()
-    assert answer(demo_home, "journal", "rebuild") == {"entries": 81}
+    assert answer(demo_home, "journal", "rebuild") == {"entries": 82}
     assert rows() == before
     (demo_home / "views.db").write_bytes(b"not a database at all" * 100)
     assert answer(demo_home, "transactions", "list")["total"] == 40
@@ -164,6 +168,57 @@ def test_the_terminal_is_asked_without_an_agent_running(
     terminal.stop()
     gone = run_counterfoil("--home", str(home.path), "terminal", "info")
     assert gone.returncode == 3 and "There is no port" in gone.stderr
+
+
+def test_a_technician_asks_for_status_self_test_and_echo(
+    simulator: Callable[..., Simulator], home_for: Callable[..., Home], agent: Callable[..., Agent]
+) -> None:
+    terminal = simulator("--seed", "8", "--transactions", "2", "--speed", "0", "--then", "stay")
+    home = home_for(terminal)
+    agent(home).await_session()
+    status = answer(home.path, "terminal", "status")
+    assert (status["state"], status["terminal"], status["dialect"]) == ("up", terminal.terminal, "native")
+    assert status["paired"] and status["identifies"] and status["simulated"] and status["notices"] == []
+    assert {"events", "heads", "sale", "pairing"} <= set(status["speaks"])
+    assert status["good_frames"] > 3 and status["damaged_frames"] == 0 and status["since"].endswith("Z")
+    echo = answer(home.path, "terminal", "echo", "--size", "300")
+    assert echo["size"] == 300 and type(echo["round_trip_us"]) is int
+    test = answer(home.path, "terminal", "self-test")
+    assert test["passed"] and test["items"]
+    said = run_counterfoil("--home", str(home.path), "terminal", "status").stdout
+    assert "native" in said and status["fingerprint"] in said
+
+
+def test_a_home_for_another_dialect_says_what_its_wire_cannot(tmp_path: Path) -> None:
+    """Rate and format are the dialect's unless they are given; nothing is to be paired."""
+    home = tmp_path / "H"
+    made = answer(home, "init", "--terminal", "TPE-1", "--port", "/dev/ttyUSB0", "--dialect", "telium")
+    found = dialect("telium")
+    assert (made["dialect"], made["pairs"], made["fingerprint"]) == ("telium", False, None)
+    assert (made["line_rate"], made["line_format"]) == (found.line_rate, found.line_format)
+    status = answer(home, "terminal", "status")
+    assert (status["state"], status["dialect"], status["paired"]) == ("off", "telium", True)
+    assert "sale" in status["speaks"] and "events" not in status["speaks"] and not status["identifies"]
+    other = run_counterfoil(
+        *("--home", str(tmp_path / "O"), "init", "--terminal", "T", "--port", "/dev/null", "--dialect", "telium"),
+        *("--line-rate", "2400", "--line-format", "7E1"),
+    )
+    assert other.returncode == 0 and "does not say which terminal" in other.stdout
+    assert 'line_format = "7E1"' in (tmp_path / "O" / "settings.toml").read_text()
+    assert run_counterfoil("--home", str(tmp_path / "P"), "init", "--dialect", "morse").returncode == 2
+
+
+def test_a_home_of_an_older_make_goes_by_the_dialects_line(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('terminal = "T"\nsimulated = false\nport = "/dev/null"\ndialect = "transbank"\n')
+    settings = read_settings(path)
+    assert (settings.line_rate, settings.line_format) == (dialect("transbank").line_rate, "8N1")
+    path.write_text('terminal = "T"\nsimulated = false\nport = "/dev/null"\nline_format = "9X9"\n')
+    with pytest.raises(HomeError, match="line_format"):
+        read_settings(path)
+    path.write_text('terminal = "T"\nsimulated = false\nport = "/dev/null"\ndialect = "morse"\n')
+    with pytest.raises(HomeError, match="morse"):
+        read_settings(path)
 
 
 def test_what_a_console_cannot_say_ends_no_command(demo_home: Path) -> None:

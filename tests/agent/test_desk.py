@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent import actions as a
+from agent import link_keys
 from agent.desk import Desk, HomeDesk
 from agent.desk_socket import SocketDesk
 from agent.errors import CounterfoilError, HomeError, LinkError, NotFound
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session, open_desk
-from agent.views import LinkState, Money
-from tests.conftest import Simulator, until
+from agent.views import Capability, LinkState, Money, NoticeCode, PairingFailed, PairingStage, PairingView
+from tests.conftest import Simulator, entries_of, until
 
 DAY = "2026-03-02"
 
@@ -130,6 +133,134 @@ def test_a_lost_line_is_said_and_heals_by_itself(desk: Desk, terminal: Simulator
     status = until(lambda: (s := desk.status()).link.state is LinkState.UP and s)
     assert status.link.sessions == 2
     assert status.notices == ()
+
+
+# -- what the technician asks ------------------------------------------------------------------------------------------
+
+
+def test_the_line_says_how_it_is_spoken_on(desk: Desk) -> None:
+    link = desk.status().link
+    assert (link.dialect, link.paired, link.pairing) == ("native", True, None)
+    assert set(Capability) >= set(link.speaks) >= {Capability.EVENTS, Capability.HEADS, Capability.PAIRING}
+    assert link.fingerprint is not None and re.fullmatch(r"[0-9a-f]{4}( [0-9a-f]{4}){3}", link.fingerprint)
+    assert link.good_frames > 80 and link.damaged_frames == 0
+
+
+def test_the_terminal_tests_itself_and_sends_back_what_it_is_sent(desk: Desk) -> None:
+    report = desk.self_test()
+    assert report.items and report.passed == all(item.passed for item in report.items)
+    for size in (1, 1024):
+        echo = desk.echo(size)
+        assert echo.size == size and 0 < echo.round_trip_us < 10_000_000
+
+
+# -- pairing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stranger(simulator: Callable[..., Simulator]) -> Simulator:
+    """A terminal that nobody paired; it pairs with whoever begins."""
+    return simulator("--seed", "7", "--transactions", "5", "--speed", "0", "--then", "stay", paired=False)
+
+
+@pytest.fixture(params=["in process", "over the socket"])
+def unpaired(request: pytest.FixtureRequest, stranger: Simulator, home_for: Callable[..., Home]) -> Iterator[Desk]:
+    home = home_for(stranger, paired=False)
+    with agent_at_work(home, home.settings(), PassphraseSources()) as owner:
+        found: Desk = owner if request.param == "in process" else SocketDesk(home.socket)
+        until(lambda: found.status().link.state is LinkState.UNPAIRED)
+        yield found
+
+
+def shown(desk: Desk) -> PairingView:
+    """As soon as there is a number to compare."""
+
+    def compare() -> PairingView | None:
+        view = desk.status().link.pairing
+        return view if view is not None and view.stage is PairingStage.COMPARE else None
+
+    found: PairingView = until(compare)
+    return found
+
+
+def test_an_unpaired_home_is_paired_records_and_is_unpaired_again(
+    unpaired: Desk, stranger: Simulator, tmp_path: Path
+) -> None:
+    status = unpaired.status()
+    assert (status.link.paired, status.link.fingerprint) == (False, None)
+    assert [notice.code for notice in status.notices] == [NoticeCode.NOT_PAIRED]
+    with pytest.raises(LinkError):
+        await_session(unpaired)
+    unpaired.pair()
+    view = shown(unpaired)
+    assert view.number is not None and not view.changed
+    unpaired.confirm_pairing(view.number)
+    key = Home(tmp_path / "home").terminal_key
+    assert bytes.fromhex(key.read_text()) == stranger.public_key
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    await_session(unpaired)
+    link = unpaired.status().link
+    assert link.pairing is not None and link.pairing.stage is PairingStage.DONE
+    assert link.paired and link.fingerprint == view.fingerprint
+    until(lambda: unpaired.today(DAY).events == 10)
+    unpaired.unpair()
+    assert not key.exists()
+    link = unpaired.status().link
+    assert (link.state, link.paired, link.fingerprint) == (LinkState.UNPAIRED, False, None)
+    kinds = until(lambda: (k := [e.kind for e in entries_of(Home(tmp_path / "home"))])[-1] == "terminal.unpaired" and k)
+    assert kinds[1] == "terminal.paired"
+
+
+def test_nothing_is_pinned_by_another_number_nor_after_giving_up(unpaired: Desk, tmp_path: Path) -> None:
+    with pytest.raises(LinkError) as refused:
+        unpaired.confirm_pairing("000000")
+    assert refused.value.what and refused.value.todo
+    unpaired.pair()
+    number = shown(unpaired).number or ""
+    with pytest.raises(LinkError):
+        unpaired.confirm_pairing(f"{(int(number) + 1) % 10**6:06d}")
+    unpaired.cancel_pairing()
+    with pytest.raises(LinkError):
+        unpaired.confirm_pairing(number)
+    assert not Home(tmp_path / "home").terminal_key.exists()
+    assert unpaired.status().link.pairing == PairingView(PairingStage.FAILED, reason=PairingFailed.CANCELLED)
+
+
+def test_a_key_that_cannot_be_written_is_not_pinned(
+    unpaired: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpaired.pair()
+    number = shown(unpaired).number or ""
+
+    def full(path: Path, key: bytes | None) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(link_keys, "pin", full)
+    with pytest.raises(LinkError):
+        unpaired.confirm_pairing(number)
+    assert unpaired.status().link.state is LinkState.UNPAIRED
+    assert [entry.kind for entry in entries_of(Home(tmp_path / "home"))] == ["journal.opened"]
+
+
+def test_what_a_protocol_has_no_words_for_is_said(
+    simulator: Callable[..., Simulator], home_for: Callable[..., Home]
+) -> None:
+    """A telium home: the settings say that it is one of practice, for the wire cannot."""
+    terminal = simulator("--dialect", "telium", paired=False)
+    home = home_for(terminal, paired=False)
+    settings = msgspec.structs.replace(home.settings(), dialect="telium", line_rate=9_600)
+    with agent_at_work(home, settings, PassphraseSources()) as desk:
+        until(lambda: desk.status().link.state is LinkState.UP)
+        status = desk.status()
+        assert status.simulated and status.notices == () and abs(status.now - time.time_ns() // 10**6) < 60_000
+        assert Capability.SALE in status.link.speaks and Capability.EVENTS not in status.link.speaks
+        for question in (desk.terminal_info, desk.sync, desk.self_test, desk.echo, desk.pair, desk.unpair):
+            with pytest.raises(LinkError) as unspoken:
+                question()
+            assert "protocol" in unspoken.value.what and unspoken.value.todo
+
+
+# -- without an agent --------------------------------------------------------------------------------------------------
 
 
 def test_without_an_agent_the_home_is_read_and_the_terminal_is_not(

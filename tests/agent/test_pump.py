@@ -7,15 +7,33 @@ from dataclasses import replace
 import pytest
 
 from agent import actions as a
+from agent.head_at_terminal import HEAD_EVERY_MS
 from agent.journal.heads import Verdict
-from agent.journal.kinds import HeadMismatch, SecuritySeen, TerminalSaid
-from agent.pump import HEAD_EVERY_MS, RECORD_RETRY_MS
-from agent.security_counts import DAY_MS, MOST_A_DAY, SecurityCounts
+from agent.journal.kinds import EventUnreadable, HeadMismatch, ResultUnasked, SecuritySeen, TerminalSaid
+from agent.pump import RECORD_RETRY_MS
+from agent.security_counts import DAY_MS, MOST_A_DAY, DayBound, SecurityCounts
 from agent.views import LinkState, NoticeCode
-from protocol.conversation import Conversation
-from protocol.dialect import Role
-from protocol.messages import Error, ErrorCode, HeadGet, HeadPut, Sync, SyncReply, TerminalHello
+from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
+from protocol.events import FailReason, Unreadable
+from protocol.messages import (
+    Error,
+    ErrorCode,
+    HeadGet,
+    HeadPut,
+    RequestState,
+    Result,
+    Sync,
+    SyncReply,
+    TerminalHello,
+)
+from protocol.money import Money
 from tests.agent.pump_bench import HELLO, Bench, event
+
+
+def false_reply(bench: Bench) -> bytes:
+    """What somebody who has not the terminal's key, and knows the session's number, can say to the last HELLO."""
+    call = bench.pump.talk._link._call  # type: ignore[attr-defined]  # the number, which he may guess in time
+    return encode(Frame(FrameType.HELLO_REPLY, Direction.TO_AGENT, 0, 0, call.session, body=bytes(96)))
 
 
 def test_a_session_begins_with_the_remembered_head_then_the_sync_then_events() -> None:
@@ -184,33 +202,25 @@ def test_a_failed_commit_acknowledges_nothing_and_the_events_are_asked_for_again
 
 def test_security_events_make_one_entry_for_each_kind_and_minute() -> None:
     bench = Bench()
-    stranger = Conversation("native", Role.TERMINAL, secret=bytes(32), random=lambda n: bytes(n), hello=lambda: HELLO)
-    stranger.open(0)
     bench.give(a.PortOpened())
     for _second in range(70):
-        while bench.wire:
-            stranger.receive(bench.wire.pop(0), bench.now)
-        if back := stranger.outgoing(bench.now):
-            bench.give(a.LineBytes(back))
+        bench.give(a.LineBytes(false_reply(bench)))
         bench.now += 1_000
         bench.give(a.Due())
     seen = [f for f in bench.facts if isinstance(f, SecuritySeen)]
-    assert len(seen) == 1 and seen[0].what == "wrong_secret" and 1 < seen[0].count <= 60
+    assert len(seen) == 1 and seen[0].what == "wrong_key" and 1 < seen[0].count <= 60
     assert bench.shown is not None
-    assert NoticeCode.WRONG_SECRET in {n.code for n in bench.shown.notices}
+    assert NoticeCode.WRONG_KEY in {n.code for n in bench.shown.notices}
 
 
 def test_security_seen_in_the_last_minute_is_recorded_at_leave() -> None:
     bench = Bench()
-    stranger = Conversation("native", Role.TERMINAL, secret=bytes(32), random=lambda n: bytes(n), hello=lambda: HELLO)
-    stranger.open(0)
     bench.give(a.PortOpened())
-    stranger.receive(b"".join(bench.wire), 0)
-    bench.give(a.LineBytes(stranger.outgoing(0)))
+    bench.give(a.LineBytes(false_reply(bench)))
     assert bench.facts_of(SecuritySeen) == []
     bench.give(a.Leave())
     (seen,) = bench.facts_of(SecuritySeen)
-    assert (seen.what, seen.count) == ("wrong_secret", 1)
+    assert (seen.what, seen.count) == ("wrong_key", 1)
 
 
 def test_unreadable_messages_without_a_number_are_bounded_by_the_day_not_for_ever() -> None:
@@ -226,7 +236,7 @@ def test_unreadable_messages_without_a_number_are_bounded_by_the_day_not_for_eve
 def test_questions_of_the_desk_are_answered_and_none_waits_for_ever() -> None:
     bench = Bench()
     bench.give(a.Ask(7, Sync(start=1)))
-    assert bench.answers == [a.Answer(7, None)]
+    assert bench.answers == [a.Answer(7, None, FailReason.SESSION_LOST)]
     bench.connect()
     bench.give(a.Ask(8, Sync(start=1)))
     bench.turn()
@@ -239,3 +249,47 @@ def test_a_simulated_home_goes_by_the_terminals_clock() -> None:
     bench.say(event(9_000))  # a gap: asked for
     bench.say(event(1))
     assert bench.records[-1].at == 9_000_000
+
+
+def test_an_outcome_that_nobody_waited_for_is_recorded() -> None:
+    bench = Bench()
+    bench.connect()
+    result = Result(reference="ab" * 16, state=RequestState.APPROVED, amount=Money(500), request_id=77)
+    bench.terminal.send(result, bench.now)
+    bench.turn()
+    (unasked,) = bench.facts_of(ResultUnasked)
+    assert (unasked.terminal, unasked.result) == ("SN1", result)
+
+
+def test_outcomes_that_nobody_waited_for_are_bounded_by_the_day() -> None:
+    bound = DayBound(2)
+    assert [bound.may(DAY_MS - 1) for _ in range(3)] == [True, True, False]
+    assert bound.may(DAY_MS)
+
+
+@pytest.mark.parametrize("dialect", ["telium", "transbank"])
+def test_a_wire_without_hello_and_log_is_neither_asked_for_events_nor_given_heads(dialect: str) -> None:
+    """And a simulated home on it goes by the computer's clock: the wire tells none."""
+    bench = Bench(dialect=dialect, simulated=True, pinned=None)
+    bench.connect()
+    bench.wait(3_000, step=100)
+    assert bench.shown is not None and bench.shown.state is LinkState.UP
+    assert bench.shown.hello is None and bench.shown.notices == ()
+    bench.wait(120_000)
+    assert bench.heard == [] and bench.acks() == [] and bench.facts == []
+    bench.give(a.Pair(3))
+    assert bench.done == [a.Done(3, a.Refusal.NOT_SPOKEN)]
+    bench.give(a.Ask(4, Sync(start=1)))
+    assert bench.answers == [a.Answer(4, None, FailReason.REFUSED)]
+
+
+def test_an_unreadable_message_on_a_wire_without_a_log_is_kept_masked_and_refuses_nobody() -> None:
+    bench = Bench(dialect="transbank", pinned=None)
+    bench.connect()
+    bench.wait(3_000, step=100)
+    bench.pump.talk._events.append(Unreadable(9, None, bytes(32), "no such word", "0299"))
+    bench.give(a.Due())
+    (fact,) = bench.facts_of(EventUnreadable)
+    assert (fact.event.log_epoch, fact.event.number, fact.raw) == ("", None, "0299")
+    assert bench.shown is not None and bench.shown.state is LinkState.UP
+    assert bench.records[-1].at == 5_000_000 + bench.now

@@ -6,6 +6,7 @@ import queue
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from agent.journal.kinds import (
     Fact,
     HeadMismatch,
     JournalOpened,
+    LogRolledBack,
     SecuritySeen,
     TerminalSaid,
     to_draft,
@@ -34,13 +36,15 @@ from agent.projection import Projection
 from agent.storage import Storage, StorageAnswer
 from protocol.messages import (
     EntryMode,
-    Money,
     Outcome,
     Product,
+    Settlement,
+    SettlementLine,
     SettlementMode,
     Transaction,
     TransactionKind,
 )
+from protocol.money import Money
 from tests.agent.pump_bench import event
 from tests.conftest import entries_of, until
 
@@ -48,13 +52,17 @@ ANSWER_S = 5
 
 
 class Shelf:
-    """A journal of entry 0 and its views in a folder, behind the storage thread; what that thread says is queued here."""
+    """A journal, new or opened again, and its views in a folder, behind the storage thread; what that thread says is queued here."""
 
     def __init__(self, folder: Path) -> None:
         self.home = Home(folder)
-        signer = keys.create(folder)
-        opened = JournalOpened(software="c", version="0", terminal="SN1", nature="real", generation=1)
-        self.journal = Journal.create(self.home.journal, signer, to_draft(opened, signer.token_hmac), 1)
+        if self.home.journal.exists():
+            signer = keys.unlock(folder)
+            self.journal = Journal.open(self.home.journal, signer)
+        else:
+            signer = keys.create(folder)
+            opened = JournalOpened(software="c", version="0", terminal="SN1", nature="real", generation=1)
+            self.journal = Journal.create(self.home.journal, signer, to_draft(opened, signer.token_hmac), 1)
         self.projection = Projection(self.home.views, "Asia/Shanghai")
         self.answers: queue.SimpleQueue[StorageAnswer] = queue.SimpleQueue()
         self.moves: queue.SimpleQueue[Head] = queue.SimpleQueue()
@@ -202,3 +210,62 @@ def test_a_journal_that_was_taken_away_acknowledges_nothing(shelf: Shelf) -> Non
     shelf.home.journal.unlink()
     shelf.put(said(1))
     assert isinstance(shelf.answer(), a.RecordFailed)
+
+
+def rolled_back(last_written: int, journal_has: int) -> LogRolledBack:
+    return LogRolledBack(terminal="SN1", log_epoch="e1", last_written=last_written, journal_has=journal_has)
+
+
+def test_a_rollback_is_signed_once_while_the_log_is_still_shorter(tmp_path: Path) -> None:
+    """Every start of the agent finds it anew; a log that was cut further, or again after it had grown, is another matter."""
+    shelf = Shelf(tmp_path)
+    shelf.put(rolled_back(3, 9))
+    shelf.answer()
+    shelf.close()
+    again = Shelf(tmp_path)
+    for found in (rolled_back(3, 9), rolled_back(5, 9), rolled_back(2, 9), rolled_back(2, 9), rolled_back(3, 12)):
+        again.put(found)
+        again.answer()
+    again.close()
+    signed = [
+        (e.body["last_written"], e.body["journal_has"])
+        for e in entries_of(Home(tmp_path))
+        if e.kind == "log.rolled_back"
+    ]
+    assert signed == [(3, 9), (2, 9), (3, 12)]
+
+
+def test_a_settlement_longer_than_an_entry_is_recorded_as_unreadable_and_blocks_nothing(tmp_path: Path) -> None:
+    line = SettlementLine(kind=TransactionKind.SALE, amount=Money(1), fee=Money(0), trace="\x01" * 20)
+    zero = Money(0)
+    settlement = Settlement(
+        number=1,
+        at=1,
+        batch="1",
+        date="20260302",
+        page=1,
+        pages=1,
+        sales_count=500,
+        refunds_count=0,
+        gross=zero,
+        refunds=zero,
+        fees=zero,
+        deductions=zero,
+        adjustments=zero,
+        carried=zero,
+        credited=zero,
+        lines=(line,) * 500,
+    )
+    said = TerminalSaid(terminal="SN1", log_epoch="e1", sha256=bytes(32), message=settlement)
+    short = replace(said, message=replace(settlement, number=2, lines=(line,)))
+    shelf = Shelf(tmp_path)
+    shelf.put(said)
+    assert isinstance(shelf.answer(), a.Recorded)
+    shelf.put(short)
+    assert isinstance(shelf.answer(), a.Recorded)
+    shelf.put(replace(said, sha256=bytes(31) + b"1"))  # told again in other words, as long
+    assert isinstance(shelf.answer(), a.Recorded)
+    shelf.close()
+    entries = entries_of(Home(tmp_path))[1:]
+    assert [entry.kind for entry in entries] == ["event.unreadable", "terminal.settlement", "event.contradicted"]
+    assert entries[0].body["event"]["number"] == 1 and "told_kind" not in entries[2].body

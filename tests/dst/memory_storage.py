@@ -13,7 +13,15 @@ from hashlib import sha256
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
 from agent.journal.heads import Verdict
-from agent.journal.kinds import EventContradicted, EventGap, EventUnreadable, Fact, HeadMismatch, TerminalSaid
+from agent.journal.kinds import (
+    EventContradicted,
+    EventGap,
+    EventUnreadable,
+    Fact,
+    HeadMismatch,
+    LogRolledBack,
+    TerminalSaid,
+)
 from protocol.messages import UnsolicitedEvent
 
 ORIGIN = "counterfoil/dst"
@@ -154,7 +162,8 @@ class MemoryStorage:
         for fact in facts:
             mark = event_mark(fact)
             if mark is None:
-                kept.append(fact)
+                if not (isinstance(fact, LogRolledBack) and self._is_signed(fact, kept)):
+                    kept.append(fact)
                 continue
             epoch, number = mark
             last_event = (epoch[1], number)
@@ -175,6 +184,11 @@ class MemoryStorage:
         """That second telling has its entry."""
         entries = (f for f in (*self.journal.facts, *kept) if isinstance(f, EventContradicted))
         return any(_telling(entry) == _telling(contradicted) for entry in entries)
+
+    def _is_signed(self, fact: LogRolledBack, kept: Sequence[Fact]) -> bool:
+        """The rollback has its entry, nothing was recorded since, and the log is no shorter now."""
+        entries = [f for f in (*self.journal.facts, *kept) if isinstance(f, LogRolledBack)]
+        return any(e.journal_has == fact.journal_has and e.last_written <= fact.last_written for e in entries)
 
     def _compare(self, request: CompareHead) -> HeadCompared:
         verdict = self.journal.compare(request.note)

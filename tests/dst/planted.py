@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from agent import actions as a
-from agent.journal.kinds import EventContradicted, EventGap, Fact
+from agent.journal.kinds import EventContradicted, EventGap, Fact, LogRolledBack
 from agent.log_position import Arrival, LogPosition
 from agent.pump import Pump
 from protocol.conversation import Conversation
 from protocol.dialects.native.framing import Frame, FrameType
 from protocol.dialects.native.link import NativeLink
 from protocol.dialects.native.link_states import SessionState
+from protocol.events import FailReason
 from protocol.messages import EventAck, Reply, TerminalHello
 from tests.dst.memory_storage import MemoryStorage, event_mark
 
@@ -26,7 +28,7 @@ class AcknowledgesUnrecorded(Pump):
         before = len(self._facts)
         super()._take_event(number, fact, now)
         if len(self._facts) > before:
-            self._talk.send(EventAck(up_to=number), now)
+            self.talk.send(EventAck(up_to=number), now)
 
 
 class AcknowledgesStale(Pump):
@@ -35,7 +37,7 @@ class AcknowledgesStale(Pump):
     def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
         marks = [mark for fact in failed.facts if (mark := event_mark(fact)) is not None]
         if failed.attempt != self._attempt and marks and self._hello is not None:
-            self._talk.send(EventAck(up_to=marks[-1][1]), now)
+            self.talk.send(EventAck(up_to=marks[-1][1]), now)
         super()._take_failure(failed, now, wall)
 
 
@@ -56,10 +58,12 @@ class DeafToFailure(Pump):
 class LeavesQuestions(Pump):
     """A question of the desk whose session ends is never answered."""
 
-    def _answer(self, request_id: int, reply: Reply | None, now: int, wall: int) -> None:
+    def _answer(
+        self, request_id: int, reply: Reply | None, now: int, wall: int, failed: FailReason | None = None
+    ) -> None:
         if reply is None:
             self._asked.pop(request_id, None)
-        super()._answer(request_id, reply, now, wall)
+        super()._answer(request_id, reply, now, wall, failed)
 
 
 class SplitsGaps(Pump):
@@ -121,42 +125,32 @@ class BeginsAtTheJournal(LogPosition):
         return facts
 
 
-class SignsRollbackAgain(LogPosition):
-    """Every session signs the rollback that the last one signed."""
-
-    def begin(self, hello: TerminalHello) -> list[Fact]:
-        self._rolled_to = None
-        return super().begin(hello)
-
-
 def pump_with(position: type[LogPosition]) -> type[Pump]:
     """A pump that keeps its place in the log with that class."""
 
     class Planted(Pump):
         def __init__(
             self,
-            conversation: Conversation,
+            converse: Callable[[bytes | None], Conversation],
             *,
             terminal: str,
-            simulated: bool,
             last_events: Mapping[tuple[str, str], int],
-            head_size: int,
-            head_note: str,
+            **rest: Any,
         ) -> None:
-            super().__init__(
-                conversation,
-                terminal=terminal,
-                simulated=simulated,
-                last_events=last_events,
-                head_size=head_size,
-                head_note=head_note,
-            )
+            super().__init__(converse, terminal=terminal, last_events=last_events, **rest)
             self._log = position(terminal, last_events)
 
     return Planted
 
 
 # -- the storage -------------------------------------------------------------------------------------------------------
+
+
+class SignsRollbackAgain(MemoryStorage):
+    """Every start signs the rollback that an earlier one signed."""
+
+    def _is_signed(self, fact: LogRolledBack, kept: Sequence[Fact]) -> bool:
+        return False
 
 
 class WithoutDedup(MemoryStorage):

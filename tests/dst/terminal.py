@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from protocol.conversation import Conversation
-from protocol.dialect import Role, dialect
+from protocol.dialect import LinkKeys, Role, dialect
+from protocol.dialects.native.noise import KeyPair
 from protocol.events import Received, SessionClosed, SessionOpened
 from protocol.messages import (
     DeviceEvent,
@@ -25,7 +26,8 @@ from protocol.messages import (
 )
 
 TERMINAL, EPOCH = "SN1", "e1"
-SECRET = bytes(range(32))
+AGENT_KEYS, TERMINAL_KEYS = (KeyPair.from_private(bytes([n]) * 32) for n in (1, 2))
+"""The static keys of the two ends, which pinned each other's."""
 # "At most 64 events (32 KiB) are sent beyond the last EVENT_ACK"; 64 of ours are below 20 KiB
 MOST_EVENTS = 64
 
@@ -64,7 +66,8 @@ class Terminal:
         self.boots += 1
         self._session = 0
         self._restart_from(None)
-        self.conversation = Conversation("native", Role.TERMINAL, secret=SECRET, random=self._random, hello=self._hello)
+        keys = LinkKeys(TERMINAL_KEYS.private, AGENT_KEYS.public)
+        self.conversation = Conversation("native", Role.TERMINAL, keys=keys, random=self._random, hello=self._hello)
         self.conversation.open(now)
 
     def trade(self, *, long: bool) -> None:
@@ -162,6 +165,7 @@ class Terminal:
             last_written=self.last_written,
             last_acknowledged=self.acknowledged,
             clock=1,
+            uptime=0,
             simulated=False,
         )
 

@@ -17,12 +17,12 @@ from random import Random
 from agent import actions as a
 from agent.pump import Pump
 from protocol.conversation import Conversation
-from protocol.dialect import Role
+from protocol.dialect import LinkKeys, Role
 from protocol.events import ConversationEvent, Received, SessionOpened, Unreadable
 from protocol.messages import EventAck, Message, Sync
 from tests.dst.memory_storage import Commit, MemoryJournal, MemoryStorage
 from tests.dst.promises import Broken, judge_journal
-from tests.dst.terminal import EPOCH, SECRET, TERMINAL, Logged, Terminal
+from tests.dst.terminal import AGENT_KEYS, EPOCH, TERMINAL, TERMINAL_KEYS, Logged, Terminal
 
 ACTS = 400
 """Acts with faults in one run."""
@@ -117,7 +117,7 @@ class World:
         if self._scenario is Scenario.ROLLBACK:
             self._put_log_back()
             self._settle()
-            self._suffer(self._calm + self._faults)  # an agent that dies forgets which rollback it has signed
+            self._suffer(self._calm + self._faults + self._deaths)
             self._trade()
             self._settle()
         rollbacks = int(self._scenario is Scenario.ROLLBACK)
@@ -301,10 +301,16 @@ class World:
         self._heard: Counter[tuple[int, bytes]] = Counter()
         self.line.open = False
         self.line.clear()
-        conversation = Overheard("native", Role.AGENT, secret=SECRET, random=self._nonces.randbytes)
-        conversation.world = self
+
+        def converse(peer: bytes | None) -> Conversation:
+            keys = LinkKeys(AGENT_KEYS.private, peer)
+            conversation = Overheard("native", Role.AGENT, keys=keys, random=self._nonces.randbytes)
+            conversation.world = self
+            return conversation
+
         self.pump = self._parts.pump(
-            conversation,
+            converse,
+            pinned=TERMINAL_KEYS.public,
             terminal=TERMINAL,
             simulated=False,
             last_events=dict(self.journal.last_events),

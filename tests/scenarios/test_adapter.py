@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent import pump
+from agent import head_at_terminal
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work
@@ -127,7 +127,9 @@ def test_a_full_disk_heals_on_a_slow_line_without_signing_anything_as_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """At 9600 bit/s the terminal's stream of 50 events is still running when they are asked for again."""
-    monkeypatch.setattr(pump, "IDLE_MS", 5_000)  # heads on such a line, 0.6 s each, would make a minute of the test
+    monkeypatch.setattr(
+        head_at_terminal, "IDLE_MS", 5_000
+    )  # heads on such a line, 0.6 s each, would make a minute of the test
     terminal = simulator("--seed", "4", "--transactions", "25", "--speed", "0", "--then", "stay", "--line-rate", "9600")
     home = home_for(terminal)
     line = adapter(terminal, bytes_a_second=960)

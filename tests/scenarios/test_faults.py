@@ -15,16 +15,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent import link_keys
 from agent.errors import PortError
 from agent.home import Home
 from agent.journal import heads
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.journal.reader import open_reader
 from agent.opening import agent_at_work, await_session, make_home, open_desk
-from agent.port import describe
+from agent.port import Port, describe
 from agent.settings import Settings
 from agent.views import LinkState, NoticeCode
-from tests.conftest import Agent, Simulator, entries_of, refused, run_counterfoil, until
+from tests.conftest import Agent, Simulator, entries_of, know, refused, run_counterfoil, until
 
 
 def test_no_home(tmp_path: Path) -> None:
@@ -64,11 +65,11 @@ def test_a_second_agent_on_the_port(
 
 
 def test_a_wrong_passphrase(tmp_path: Path) -> None:
-    for name, words in (("secret", "ab" * 32), ("right", "相逢何必曾相识"), ("wrong", "open sesame")):
+    for name, words in (("right", "相逢何必曾相识"), ("wrong", "open sesame")):
         (tmp_path / name).write_text(words + "\n", encoding="utf-8")
     home = ["--home", str(tmp_path / "home")]
     made = run_counterfoil(
-        *home, "init", "--terminal", "SN1", "--port", "/dev/null", "--secret", str(tmp_path / "secret"),
+        *home, "init", "--terminal", "SN1", "--port", "/dev/null",
         "--passphrase-file", str(tmp_path / "right"),
     )  # fmt: skip
     assert made.returncode == 0, made
@@ -80,11 +81,8 @@ def test_a_wrong_passphrase(tmp_path: Path) -> None:
 def test_demo_and_serve_keep_to_homes_of_their_nature(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
     simulated, _terminal = recorded
     refused(run_counterfoil("--home", str(simulated.path), "serve"), 3, "demo and practice")
-    (tmp_path / "secret").write_text("ab" * 32, encoding="ascii")
     real = ["--home", str(tmp_path / "real")]
-    made = run_counterfoil(
-        *real, "init", "--terminal", "SN1", "--port", "/dev/ttyUSB0", "--secret", str(tmp_path / "secret")
-    )
+    made = run_counterfoil(*real, "init", "--terminal", "SN1", "--port", "/dev/ttyUSB0")
     assert made.returncode == 0, made
     refused(run_counterfoil(*real, "demo", "--headless"), 3, "real record")
     refused(run_counterfoil(*real, "serve", "--simulated"), 3, "real record")
@@ -94,26 +92,30 @@ def test_a_simulated_terminal_on_a_real_home_is_refused(recorded: tuple[Home, Si
     _simulated, terminal = recorded
     home = Home(tmp_path / "real")
     settings = Settings(terminal=terminal.terminal, simulated=False, port=str(terminal.link))
-    make_home(home, settings, bytes.fromhex(terminal.secret.read_text()), PassphraseSources(), 1)
+    make_home(home, settings, PassphraseSources(), 1)
+    know(home, terminal)
     with agent_at_work(home, settings, PassphraseSources()) as desk:
         status = until(lambda: (s := desk.status()).link.state is LinkState.REFUSED and s)
         assert [n.code for n in status.notices] == [NoticeCode.WRONG_NATURE]
         assert desk.status().head.size == 1
 
 
-def test_another_terminal_or_another_secret(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
+def test_another_terminal_or_another_key(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
     home, terminal = recorded
     settings = msgspec.structs.replace(home.settings(), terminal="SIM-OTHER")
     other = Home(tmp_path / "other")
-    make_home(other, settings, bytes.fromhex(terminal.secret.read_text()), PassphraseSources(), 1)
+    make_home(other, settings, PassphraseSources(), 1)
+    know(other, terminal)
     with agent_at_work(other, settings, PassphraseSources()) as desk:
         status = until(lambda: (s := desk.status()).notices and s)
         assert [n.code for n in status.notices] == [NoticeCode.WRONG_TERMINAL]
     stranger = Home(tmp_path / "stranger")
-    make_home(stranger, home.settings(), bytes(32), PassphraseSources(), 1)
+    make_home(stranger, home.settings(), PassphraseSources(), 1)
+    link_keys.pin(stranger.terminal_key, terminal.public_key)  # and the terminal pinned another home's key
     with agent_at_work(stranger, home.settings(), PassphraseSources()) as desk:
         status = until(lambda: (s := desk.status()).notices and s)
-        assert [n.code for n in status.notices] == [NoticeCode.WRONG_SECRET]
+        assert [n.code for n in status.notices] == [NoticeCode.KEY_REFUSED]
+        assert status.link.state is LinkState.CONNECTING and status.head.size == 1
 
 
 def test_one_byte_of_a_stored_entry(recorded: tuple[Home, Simulator]) -> None:
@@ -246,3 +248,16 @@ def test_screens_wait_for_a_port_that_is_not_there_yet(
         until(lambda: desk.status().link.state is LinkState.PORT_LOST)
         terminal.start()
         until(lambda: desk.today("2026-03-02").transactions == 5)
+
+
+def test_a_line_format_that_the_port_does_not_take_is_said() -> None:
+    """A pty takes 7E1 at its first opening, and raises termios.error at the next one (docs/facts.md)."""
+    ours, theirs = pty.openpty()
+    name = os.ttyname(theirs)
+    with pytest.raises(PortError) as refused_at:
+        for _opening in range(2):
+            Port(name, 9_600, "7E1", lambda _data: None, lambda _reason: None).close()
+    assert "settings" in refused_at.value.what and "8N1" in refused_at.value.todo
+    Port(name, 9_600, "8N1", lambda _data: None, lambda _reason: None).close()
+    os.close(ours)
+    os.close(theirs)

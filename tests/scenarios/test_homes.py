@@ -150,11 +150,8 @@ def test_a_demo_killed_before_its_home_stands_gives_way_to_another_play(tmp_path
 
 
 def init(home: Path, *options: str) -> list[str]:
-    """The arguments that make a home, and the secret that they name."""
-    secret = home.with_name("secret")
-    secret.write_text("ab" * 32, encoding="ascii")
-    terminal = ["--terminal", "SN1", "--port", "/dev/ttyUSB0", "--secret", str(secret)]
-    return ["--home", str(home), "init", *options, *terminal]
+    """The arguments that make a home."""
+    return ["--home", str(home), "init", *options, "--terminal", "SN1", "--port", "/dev/ttyUSB0"]
 
 
 def test_init_killed_before_its_settings_can_be_repeated(tmp_path: Path) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from agent.journal import kinds
-from agent.journal.entries import canonical
+from agent.journal.entries import HOLDS_EVENT, canonical
 from agent.journal.kinds import to_draft
+from agent.journal.kinds_page import kinds_table
 from protocol.messages import (
+    Deduction,
+    DeductionCause,
+    DepositState,
+    DepositUpdate,
     DeviceEvent,
     DeviceEventKind,
     EntryMode,
@@ -13,10 +18,16 @@ from protocol.messages import (
     FeeType,
     Outcome,
     Product,
+    RequestState,
+    Result,
+    Settlement,
+    SettlementLine,
     SettlementMode,
     Severity,
+    TariffNotice,
     Transaction,
     TransactionKind,
+    UnsolicitedEvent,
 )
 from protocol.money import Money
 
@@ -28,7 +39,7 @@ def hmac_of(token: bytes) -> bytes:
     return b"H" + token[::-1]
 
 
-def said(message: Transaction | Fee | DeviceEvent) -> kinds.TerminalSaid:
+def said(message: UnsolicitedEvent) -> kinds.TerminalSaid:
     return kinds.TerminalSaid(terminal="T1", log_epoch="e1", sha256=SHA, message=message)
 
 
@@ -139,6 +150,14 @@ def test_the_other_kinds() -> None:
             kinds.SecuritySeen(what="bad_tag", count=3, sha256=SHA, minute=60_000),
             {"what": "bad_tag", "count": 3, "sha256": SHA.hex(), "minute": 60_000},
         ),
+        "terminal.paired": (
+            kinds.TerminalPaired(terminal="T1", public_key=SHA, replaced=None),
+            {"terminal": "T1", "public_key": SHA.hex()},
+        ),
+        "terminal.unpaired": (
+            kinds.TerminalUnpaired(terminal="T1", public_key=SHA),
+            {"terminal": "T1", "public_key": SHA.hex()},
+        ),
         "head.mismatch": (
             kinds.HeadMismatch(source="local", remembered="note", verdict="cut"),
             {"source": "local", "remembered": "note", "verdict": "cut"},
@@ -147,7 +166,160 @@ def test_the_other_kinds() -> None:
     for kind, (fact, body) in facts.items():
         draft = to_draft(fact, hmac_of)
         assert (draft.kind, dict(draft.body), dict(draft.private)) == (kind, body, {})
-    assert {*facts, "terminal.transaction", "terminal.fee", "terminal.device"} == set(kinds.KINDS)
+    messages = {"terminal.transaction", "terminal.fee", "terminal.device", "terminal.result_unasked"}
+    notices = {"terminal.tariff_notice", "terminal.settlement", "terminal.deposit_update"}
+    assert {*facts, *messages, *notices} == set(kinds.KINDS)
+    of_the_log = {*messages, *notices, "event.unreadable"} - {"terminal.result_unasked"}
+    assert of_the_log == HOLDS_EVENT
+
+
+def test_a_terminal_key_that_took_anothers_place() -> None:
+    draft = to_draft(kinds.TerminalPaired(terminal="T1", public_key=SHA, replaced=bytes(32)), hmac_of)
+    assert draft.body == {"terminal": "T1", "public_key": SHA.hex(), "replaced": "00" * 32}
+
+
+def test_the_bytes_of_an_unreadable_event_stand_outside_the_leaf() -> None:
+    event = kinds.EventId(terminal="T1", log_epoch="", number=None, at=None, sha256=SHA)
+    draft = to_draft(kinds.EventUnreadable(event=event, message_type=9, reason="r", raw="02ff"), hmac_of)
+    assert draft.private == {"raw": "02ff"} and "raw" not in draft.body
+    assert draft.body["event"] == {"terminal": "T1", "log_epoch": "", "sha256": SHA.hex()}
+
+
+def test_a_tariff_notice_is_public_whole() -> None:
+    notice = TariffNotice(
+        number=7,
+        at=1000,
+        notice="N-12",
+        product=Product.CREDIT,
+        rate_ppm=6000,
+        effective_from=2000,
+        published=1500,
+        text="费率调整公告",
+        text_sha256=SHA,
+        cap=Money(3500),
+        minimum=Money(1, 840),
+    )
+    draft = to_draft(said(notice), hmac_of)
+    assert (draft.kind, draft.private) == ("terminal.tariff_notice", {})
+    assert draft.body == {
+        "event": EVENT,
+        "notice": "N-12",
+        "product": "credit",
+        "rate_ppm": 6000,
+        "effective_from": 2000,
+        "published": 1500,
+        "text": "费率调整公告",
+        "text_sha256": SHA.hex(),
+        "cap_minor": 3500,
+        "currency": 156,
+        "minimum_minor": 1,
+        "minimum_currency": 840,
+    }
+
+
+def test_a_settlement_and_its_lines() -> None:
+    settlement = Settlement(
+        number=7,
+        at=1000,
+        batch="000001",
+        date="20260302",
+        page=1,
+        pages=2,
+        sales_count=2,
+        refunds_count=1,
+        gross=Money(1000),
+        refunds=Money(200),
+        fees=Money(6),
+        deductions=Money(0),
+        adjustments=Money(-3),
+        carried=Money(0),
+        credited=Money(791),
+        lines=(
+            SettlementLine(kind=TransactionKind.SALE, amount=Money(1000), fee=Money(6), trace="000001", rrn="R1"),
+            SettlementLine(kind=TransactionKind.REFUND, amount=Money(200, 840), fee=Money(-1), trace="000002"),
+        ),
+    )
+    draft = to_draft(said(settlement), hmac_of)
+    assert (draft.kind, draft.private) == ("terminal.settlement", {})
+    sums = ("gross", 1000), ("refunds", 200), ("fees", 6), ("deductions", 0), ("adjustments", -3), ("carried", 0)
+    assert draft.body == {
+        "event": EVENT,
+        "batch": "000001",
+        "date": "20260302",
+        "page": 1,
+        "pages": 2,
+        "sales_count": 2,
+        "refunds_count": 1,
+        **{f"{name}_minor": minor for name, minor in sums},
+        "credited_minor": 791,
+        "currency": 156,
+        "lines": [
+            {"kind": "sale", "amount_minor": 1000, "fee_minor": 6, "currency": 156, "trace": "000001", "rrn": "R1"},
+            {
+                "kind": "refund",
+                "amount_minor": 200,
+                "currency": 840,
+                "fee_minor": -1,
+                "fee_currency": 156,
+                "trace": "000002",
+            },
+        ],
+    }
+    canonical(draft.body)
+
+
+def test_what_a_provider_writes_of_a_deposit_stands_outside_the_leaf() -> None:
+    update = DepositUpdate(
+        number=7,
+        at=1000,
+        ticket="D-1",
+        state=DepositState.PARTLY_PAID,
+        amount=Money(20000),
+        deductions=(
+            Deduction(cause=DeductionCause.DAMAGE, amount=Money(500), reason="张三\n摔坏屏幕", clause="7.2"),
+            Deduction(cause=DeductionCause.OTHER, amount=Money(100), reason="未说明"),
+        ),
+        documents=("营业执照",),
+        note="请联系李四",
+    )
+    draft = to_draft(said(update), hmac_of)
+    assert draft.kind == "terminal.deposit_update"
+    assert draft.body == {
+        "event": EVENT,
+        "ticket": "D-1",
+        "state": "partly_paid",
+        "amount_minor": 20000,
+        "currency": 156,
+        "deductions": [
+            {"cause": "damage", "amount_minor": 500, "currency": 156, "clause": "7.2"},
+            {"cause": "other", "amount_minor": 100, "currency": 156},
+        ],
+        "documents": ["营业执照"],
+    }
+    assert draft.private == {"note": "请联系李四", "reasons": "张三 摔坏屏幕\n未说明"}
+
+
+def test_an_outcome_that_nobody_waited_for() -> None:
+    result = Result(
+        reference="ab" * 16,
+        state=RequestState.APPROVED,
+        amount=Money(500),
+        masked_pan="6228481234567890123",
+        event=12,
+        request_id=4,
+    )
+    draft = to_draft(kinds.ResultUnasked(terminal="T1", sha256=SHA, result=result), hmac_of)
+    assert (draft.kind, draft.private) == ("terminal.result_unasked", {})
+    assert draft.body == {
+        "terminal": "T1",
+        "sha256": SHA.hex(),
+        "reference": "ab" * 16,
+        "state": "approved",
+        "amount_minor": 500,
+        "currency": 156,
+        "masked_pan": "622848*********0123",
+        "event_number": 12,
+    }
 
 
 def test_a_contradiction_keeps_both_versions() -> None:
@@ -159,7 +331,7 @@ def test_a_contradiction_keeps_both_versions() -> None:
 
 
 def test_the_table_names_every_field_that_a_body_can_have() -> None:
-    table = kinds.kinds_table()
+    table = kinds_table()
     assert all(line.startswith("|") and line.count("|") == 5 for line in table.splitlines())
     rows = {line.split("`")[1] for line in table.splitlines() if "`" in line}
     assert set(kinds.KINDS) <= rows
