@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("TEXTUAL_DISABLE_KITTY_KEY", "1")
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -17,10 +18,20 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from agent.language import LANGUAGES
-from agent.views import LinkState, choose_language, language, translator
-from tui.commands import bindings
+from agent.views import (
+    Capability,
+    EchoReport,
+    LinkState,
+    SelfTestReport,
+    SyncResult,
+    choose_language,
+    language,
+    translator,
+)
+from tui import words
+from tui.commands import COMMANDS, bindings
 from tui.console import choose_console
-from tui.feed import Changed, Failed, Feed, Introduced, Synced, View, errand
+from tui.feed import Answered, Changed, Failed, Feed, Introduced, View, errand
 from tui.screens.dialog import Dialog
 from tui.screens.today import TodayScreen
 from tui.theme import STANDARD, THEMES
@@ -46,8 +57,9 @@ class CounterfoilApp(App[None], inherit_bindings=False):
         self.desk = desk
         self.view = View()
         self._feed = Feed(desk, self.post_message)
-        self._syncing = False
+        self._asking = False
         self._asked_at: int | None = None
+        self._offered = False
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = STANDARD.name
@@ -67,6 +79,7 @@ class CounterfoilApp(App[None], inherit_bindings=False):
     def on_changed(self, message: Changed) -> None:
         self._show(replace(message.view, merchant=self.view.merchant))
         self._meet_the_terminal()
+        self._offer_pairing()
 
     def _show(self, view: View) -> None:
         self.view = view
@@ -79,6 +92,8 @@ class CounterfoilApp(App[None], inherit_bindings=False):
         status = self.view.status
         if status is None or status.link.state is not LinkState.UP or self._asked_at == status.link.since:
             return
+        if Capability.DEVICE_INFO not in status.link.speaks:
+            return
         self._asked_at = status.link.since
         errand(lambda: Introduced(self.desk.terminal_info()), self.post_message, quiet=True)
 
@@ -89,22 +104,55 @@ class CounterfoilApp(App[None], inherit_bindings=False):
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
-    def action_sync(self) -> None:
-        if self._syncing:
-            return
-        self._syncing = True
-        self._toast(_("Asking the terminal."))
-        errand(lambda: Synced(self.desk.sync()), self.post_message)
+    async def action_do(self, name: str) -> None:
+        """A command of the table, or why this terminal cannot be asked for it."""
+        reason = next(command for command in COMMANDS if command.name == name).unsaid(self.view)
+        if reason is not None:
+            self._toast(reason)
+        else:
+            await self.run_action(name)
 
-    def on_synced(self, message: Synced) -> None:
-        self._syncing = False
+    def action_sync(self) -> None:
+        self._ask(self.desk.sync)
+
+    def action_self_test(self) -> None:
+        self._ask(self.desk.self_test)
+
+    def action_echo(self) -> None:
+        self._ask(self.desk.echo)
+
+    def _ask(self, question: Callable[[], SyncResult | SelfTestReport | EchoReport]) -> None:
+        """One question at a time: what is asked meanwhile is not asked."""
+        if self._asking:
+            return
+        self._asking = True
+        self._toast(_("Asking the terminal."))
+        errand(lambda: Answered(question()), self.post_message)
+
+    def on_answered(self, message: Answered) -> None:
+        self._asking = False
         self.clear_notifications()
-        received = message.result.received
-        self._toast(_("{count} new entries.").format(count=received) if received else _("Nothing was missing."))
+        text, good = words.answer(message.result)
+        self.notify(text, timeout=4 if good else 10, severity="information" if good else "error", markup=False)
+
+    def _offer_pairing(self) -> None:
+        """Once, to whoever opens the screens on a home that knows no terminal; nobody is asked over another dialog."""
+        status = self.view.status
+        if self._offered or status is None or len(self.screen_stack) > 1:
+            return
+        if status.link.state is LinkState.UNPAIRED and status.link.pairing is None:
+            self._offered = True
+            self.action_pair()
+
+    def action_pair(self) -> None:
+        from tui.screens.pairing import PairingScreen  # noqa: PLC0415  the first paint does not wait for it
+
+        self._offered = True
+        self.push_screen(PairingScreen(self.view, self.desk))
 
     def on_failed(self, message: Failed) -> None:
         if not message.quiet:
-            self._syncing = False
+            self._asking = False
             self.clear_notifications()
             self.notify(message.trouble.todo, title=message.trouble.what, severity="error", timeout=10, markup=False)
 
@@ -130,7 +178,7 @@ class CounterfoilApp(App[None], inherit_bindings=False):
 
     async def _chosen(self, name: str | None) -> None:
         if name is not None:
-            await self.run_action(name)
+            await self.action_do(name)
 
     def action_leave(self) -> None:
         self.exit()

@@ -1,6 +1,7 @@
 """The one table of what a person can do: it feeds the key bindings, the footer, the palette and the help.
 
-A command's action is the method `action_<name>` of the app. Words are looked up when they are shown, so that the language
+A command's action is the method `action_<name>` of the app, and every way to it leads through `action_do`, which knows what
+this terminal cannot say. Words are looked up when they are shown, so that the language
 can change while the screens stand. F3–F9 belong to screens of their own and are taken by nothing else.
 """
 
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from textual.binding import Binding
 
-from agent.views import translator
+from agent.views import Capability, translator
+from tui.feed import View
 
 _ = translator(Path(__file__).parent)
 
@@ -26,7 +28,8 @@ def N_(text: str) -> str:  # noqa: N802  gettext's own name for "to be translate
 class Command:
     """keys: Textual's names, the first of them is the one shown as `shown`. anywhere: also while a dialog or a field has
     the keys. search: what the palette answers to besides the label and the English name: Chinese, its pinyin initials.
-    small: has its place in the one-line menu of a small display."""
+    menu: has its place in the menu of a wide display; small: in that of a small one. needs: what the terminal's protocol
+    must have words for (None: the command is for every terminal), instead: what to do where it has none."""
 
     name: str
     english: str
@@ -35,8 +38,11 @@ class Command:
     shown: str
     search: tuple[str, ...]
     digit: str | None = None
+    menu: bool = True
     small: bool = False
     anywhere: bool = False
+    needs: Capability | None = None
+    instead: str = ""
 
     @property
     def digits(self) -> tuple[str, ...]:
@@ -49,6 +55,17 @@ class Command:
     @property
     def help(self) -> str:
         return _(self.explains)
+
+    def shown_label(self, view: View) -> str:
+        """In brackets where the terminal cannot be asked for it: colour alone would not say so."""
+        return f"({self.label})" if self.unsaid(view) else self.label
+
+    def unsaid(self, view: View) -> str | None:
+        """Why this terminal cannot be asked for it, and what to do instead; None where it can."""
+        link = view.status.link if view.status is not None else None
+        if self.needs is None or link is None or self.needs in link.speaks:
+            return None
+        return _("This terminal cannot say it: {instead}.").format(instead=_(self.instead))
 
 
 MATCHES: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
@@ -69,6 +86,41 @@ COMMANDS = (
         "^R",
         ("同步", "tb"),
         small=True,
+        needs=Capability.EVENTS,
+        instead=N_("keep its paper slips"),
+    ),
+    Command(
+        "pair",
+        N_("Pair"),
+        N_("Make this computer and the terminal know each other"),
+        ("ctrl+k",),
+        "^K",
+        ("配对", "pd", "key"),
+        menu=False,
+        needs=Capability.PAIRING,
+        instead=N_("it works without"),
+    ),
+    Command(
+        "self_test",
+        N_("Self-test"),
+        N_("Let the terminal test its printer, reader and line to the host"),
+        (),
+        "",
+        ("自检", "zj"),
+        menu=False,
+        needs=Capability.SELF_TEST,
+        instead=N_("test on the terminal"),
+    ),
+    Command(
+        "echo",
+        N_("Line test"),
+        N_("Measure how long the terminal takes to answer"),
+        (),
+        "",
+        ("线路测试", "xlcs", "echo", "ping"),
+        menu=False,
+        needs=Capability.ECHO,
+        instead=N_("check the cable"),
     ),
     Command("theme", N_("Theme"), N_("Standard colours or high contrast"), ("ctrl+t",), "^T", ("主题", "zt")),
     Command("language", N_("Language"), N_("Chinese or English"), ("ctrl+l",), "^L", ("语言", "yy", "中文", "English")),
@@ -83,7 +135,7 @@ COMMANDS = (
     Command(
         "leave",
         N_("Leave"),
-        N_("Close the screens; recording goes on while the agent runs"),
+        N_("Close the screens; a running agent goes on recording"),
         ("f10", "ctrl+q"),
         "F10",
         ("退出", "tc", "quit", "exit"),
@@ -101,8 +153,9 @@ def listed() -> tuple[Command, ...]:
 def bindings() -> list[Binding]:
     """Keys without words: the footer and the help are drawn from the table, not from the bindings."""
     return [
-        Binding(",".join(command.keys + command.digits), command.name, show=False, priority=command.anywhere)
+        Binding(",".join(keys), f"do('{command.name}')", show=False, priority=command.anywhere)
         for command in COMMANDS
+        if (keys := command.keys + command.digits)
     ]
 
 

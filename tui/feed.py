@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from agent.errors import CounterfoilError
-from agent.views import Status, SyncResult, TerminalInfo, Today, translator
+from agent.views import EchoReport, SelfTestReport, Status, SyncResult, TerminalInfo, Today, translator
 from tui.figures import date
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ class Changed(Message):
         self.view = view
 
 
-class Synced(Message):
-    def __init__(self, result: SyncResult) -> None:
+class Answered(Message):
+    """The terminal was asked by a person, and this came of it."""
+
+    def __init__(self, result: SyncResult | SelfTestReport | EchoReport) -> None:
         super().__init__()
         self.result = result
 

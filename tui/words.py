@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.notices import words
-from agent.views import LinkState, LinkView, Notice, NoticeCode, translator
+from agent.views import EchoReport, LinkState, LinkView, Notice, NoticeCode, SelfTestReport, SyncResult, translator
 from agent.wording import kind_name, outcome_name, product_name
 from tui.figures import plain
 
@@ -13,9 +13,18 @@ _ = translator(Path(__file__).parent)
 
 LINK_NOTICES = {
     LinkState.PORT_LOST: {NoticeCode.PORT_LOST},
-    LinkState.REFUSED: {NoticeCode.WRONG_TERMINAL, NoticeCode.WRONG_NATURE, NoticeCode.WRONG_SECRET},
+    LinkState.REFUSED: {
+        NoticeCode.WRONG_TERMINAL,
+        NoticeCode.WRONG_NATURE,
+        NoticeCode.WRONG_KEY,
+        NoticeCode.KEY_REFUSED,
+    },
+    LinkState.UNPAIRED: {NoticeCode.NOT_PAIRED},
 }
 """Notices that already say what a lost link means; beside one of them the screen adds no words of its own."""
+
+PAIRING_NOTICES = {NoticeCode.NOT_PAIRED, NoticeCode.KEY_REFUSED, NoticeCode.WRONG_KEY}
+"""What a pairing mends: these open its dialog."""
 
 
 def kind(code: str) -> str:
@@ -41,6 +50,7 @@ def link(state: LinkState) -> str:
         LinkState.CONNECTING: _("Connecting"),
         LinkState.PORT_LOST: _("Port lost"),
         LinkState.REFUSED: _("Refused"),
+        LinkState.UNPAIRED: _("Not paired"),
         LinkState.OFF: _("Not recording"),
     }[state]
 
@@ -57,6 +67,7 @@ def link_trouble(view: LinkView) -> tuple[str, str] | None:
             _("The terminal on {port} is not the one that belongs to this journal.").format(port=port),
             _("Connect the terminal that was here before, or open another home for this one."),
         ),
+        LinkState.UNPAIRED: (_("This home knows no terminal yet."), _pair_here()),
         LinkState.OFF: (
             _("Nothing is being recorded: no agent runs on this home."),
             _("Start it with: counterfoil serve."),
@@ -67,4 +78,31 @@ def link_trouble(view: LinkView) -> tuple[str, str] | None:
 def notice(notice: Notice) -> tuple[str, str]:
     """The agent's own words for a notice: what happened, what to do."""
     what, todo = words(notice)  # with facts in them that came over the wire
+    if notice.code is NoticeCode.WRONG_KEY:
+        todo = _("If it was exchanged or reset: {pair} If not, ask the provider.").format(pair=_pair_here())
+    elif notice.code in PAIRING_NOTICES:
+        todo = _pair_here()
     return plain(what), plain(todo)
+
+
+def _pair_here() -> str:
+    return _("Pair them: Ctrl+K, or touch here.")
+
+
+def answer(result: SyncResult | SelfTestReport | EchoReport) -> tuple[str, bool]:
+    """What came of a question to the terminal, and whether it is good news."""
+    match result:
+        case SyncResult(received=0):
+            return _("Nothing was missing."), True
+        case SyncResult(received=received):
+            return _("{count} new entries.").format(count=received), True
+        case EchoReport(size=size, round_trip_us=us):
+            took = f"{us // 1000}.{us % 1000 // 100}"
+            return _("{size} bytes there and back in {ms} ms.").format(size=size, ms=took), True
+        case SelfTestReport(items=items):
+            failed = [
+                plain(f"{item.name}: {item.detail}" if item.detail else item.name) for item in items if not item.passed
+            ]
+            if failed:
+                return "\n".join([_("The self-test found:"), *failed]), False
+            return _("Self-test passed ({count} tests).").format(count=len(items)), True

@@ -14,10 +14,17 @@ from textual.pilot import Pilot
 
 from agent.errors import CounterfoilError
 from agent.views import (
+    Capability,
+    EchoReport,
     Head,
     LinkState,
     LinkView,
+    PairingFailed,
+    PairingStage,
+    PairingView,
     ProductLine,
+    SelfTestItem,
+    SelfTestReport,
     Status,
     SyncResult,
     TerminalInfo,
@@ -114,7 +121,15 @@ def a_status() -> Status:
         simulated=False,
         terminal="LK-A920-00017",
         now=NOON,
-        link=LinkView(LinkState.UP, "/dev/ttyUSB0", NOON - 7_200_000, sessions=1),
+        link=LinkView(
+            LinkState.UP,
+            "/dev/ttyUSB0",
+            NOON - 7_200_000,
+            sessions=1,
+            speaks=tuple(Capability),
+            paired=True,
+            fingerprint="1f0a 22c4 9e31 b7d0",
+        ),
         head=Head("counterfoil/7f3a", 1234, "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", NOON - 2000, ""),
         notices=(),
         revision=1,
@@ -132,6 +147,13 @@ class PaperDesk:
     asked: list[str] = field(default_factory=list)
     sync_result: SyncResult | CounterfoilError = field(default_factory=lambda: SyncResult(23, 0))
     hold_sync: threading.Event | None = None
+    self_test_result: SelfTestReport | CounterfoilError = field(
+        default_factory=lambda: SelfTestReport((SelfTestItem("printer", True), SelfTestItem("reader", True)))
+    )
+    refuses: CounterfoilError | None = None
+    """What `pair` and `confirm_pairing` raise."""
+    hold_pair: threading.Event | None = None
+    hold_confirm: threading.Event | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def publish(self, day: Today | None = None, **status: Any) -> None:
@@ -180,6 +202,52 @@ class PaperDesk:
             raise self.sync_result
         return self.sync_result
 
+    def self_test(self) -> SelfTestReport:
+        self._say("self_test")
+        if isinstance(self.self_test_result, CounterfoilError):
+            raise self.self_test_result
+        return self.self_test_result
+
+    def echo(self, size: int = 64) -> EchoReport:
+        self._say("echo")
+        return EchoReport(size, 12_345)
+
+    def pair(self) -> None:
+        self._say("pair")
+        if self.hold_pair is not None:
+            self.hold_pair.wait(10)
+        if self.refuses is not None:
+            raise self.refuses
+        self.publish_pairing(PairingStage.STARTED)
+
+    def confirm_pairing(self, number: str, replace: bool = False) -> None:
+        self._say(f"confirm {number}{' replace' if replace else ''}")
+        if self.hold_confirm is not None:
+            self.hold_confirm.wait(10)
+        if self.refuses is not None:
+            raise self.refuses
+        self.publish_pairing(PairingStage.DONE, paired=True, state=LinkState.CONNECTING)
+
+    def cancel_pairing(self) -> None:
+        self._say("cancel")
+        self.publish_pairing(PairingStage.FAILED, reason=PairingFailed.CANCELLED)
+
+    def unpair(self) -> None:
+        self._say("unpair")
+
+    def publish_pairing(
+        self,
+        stage: PairingStage,
+        number: str | None = None,
+        *,
+        changed: bool = False,
+        reason: PairingFailed | None = None,
+        **link: Any,
+    ) -> None:
+        """What the pump shows of a pairing."""
+        told = PairingView(stage, number, changed, reason=reason)
+        self.publish(link=replace(self.now.link, pairing=told, **link))
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         with self.changed:
             self.changed.wait_for(lambda: self.now.revision > revision or self.error is not None, timeout_ms / 1000)
@@ -214,6 +282,10 @@ def english() -> Iterator[None]:
     choose_language(before)
 
 
+def introduces_itself(link: LinkView) -> bool:
+    return link.state is LinkState.UP and Capability.DEVICE_INFO in link.speaks
+
+
 async def settle(pilot: Pilot[None]) -> None:
     """Until the screen shows the desk's last word: 5 s at most."""
     app = pilot.app
@@ -225,7 +297,7 @@ async def settle(pilot: Pilot[None]) -> None:
         known = app.view.trouble is not None or (
             app.view.today == desk.day
             and app.view.status == desk.now
-            and (app.view.merchant == desk.merchant or desk.now.link.state is not LinkState.UP)
+            and (app.view.merchant == desk.merchant or not introduces_itself(desk.now.link))
         )
         drawn = all(
             [line.markup for line in panel.lines(width)] == [line.markup for line in lines]
@@ -243,6 +315,14 @@ async def settle(pilot: Pilot[None]) -> None:
 def screen_text(app: CounterfoilApp) -> str:
     """What stands on the topmost screen, line by line."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def words_in(app: CounterfoilApp, selector: str) -> str:
+    """The words that stand in the widgets of that kind on the topmost screen, as one line; nothing if there are none."""
+    regions = [app.screen.region] if selector == "Screen" else [widget.region for widget in app.screen.query(selector)]
+    strips = app.screen._compositor.render_strips()
+    lines = [strip.crop(at.x, at.right).text for at in regions for strip in strips[at.y : at.bottom]]
+    return " ".join(" ".join(lines).split())
 
 
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
@@ -268,6 +348,11 @@ def opened() -> Opened:
 @pytest.fixture
 def settled() -> Callable[[Pilot[None]], Any]:
     return settle
+
+
+@pytest.fixture
+def words_of() -> Callable[[CounterfoilApp, str], str]:
+    return words_in
 
 
 @pytest.fixture

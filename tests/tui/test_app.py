@@ -221,7 +221,7 @@ def test_a_small_display_is_worked_by_touch_alone(opened: Any, desk: Any, text_o
             assert "sync" in desk.asked
             await pilot.click(shown_item(pilot.app, "palette"))
             await pilot.pause()
-            await pilot.click("#found", offset=(3, 5))
+            await pilot.click("#found", offset=(3, 8))
             await pilot.pause()
             assert pilot.app.return_code == 0
 

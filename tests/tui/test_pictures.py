@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.views import LinkState
+from agent.views import Capability, LinkState, Notice, NoticeCode, PairingFailed, PairingStage
 
 FOLDER = Path(__file__).parent / "snapshots"
 SIZES = [(40, 20), (80, 24), (120, 40)]
@@ -34,13 +34,19 @@ def text_of(svg: str) -> list[str]:
 
 
 @pytest.fixture
-def picture(opened: Any) -> Callable[..., None]:
-    """Compares a picture with the stored one: its text first, so that a failure can be read, then its style."""
+def picture(opened: Any, settled: Any) -> Callable[..., None]:
+    """Compares a picture with the stored one: its text first, so that a failure can be read, then its style.
 
-    def check(name: str, desk: Any, size: tuple[int, int], speaking: str, *keys: str) -> None:
+    then: what happens after the keys, before the picture is taken.
+    """
+
+    def check(name: str, desk: Any, size: tuple[int, int], speaking: str, *keys: str, then: Any = None) -> None:
         async def take() -> str:
             async with opened(desk, size, speaking) as pilot:
                 await pilot.press(*keys)
+                if then is not None:
+                    then()
+                    await settled(pilot)
                 await pilot.pause(0.1)
                 return normalised(pilot.app.export_screenshot())
 
@@ -90,7 +96,44 @@ def test_dialogs_in_a_demo(picture: Any, desk: Any, name: str, key: str, size: t
     picture(name, desk, size, speaking, key)
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("speaking", LANGUAGES)
+def test_unpaired(picture: Any, desk: Any, size: tuple[int, int], speaking: str) -> None:
+    unpaired = replace(desk.now.link, state=LinkState.UNPAIRED, paired=False, fingerprint=None)
+    desk.publish(link=unpaired, notices=(Notice(NoticeCode.NOT_PAIRED, desk.now.now),))
+    picture("pairing-start", desk, size, speaking)
+    picture("unpaired", desk, size, speaking, "escape")
+
+
+PAIRINGS: dict[str, tuple[PairingStage, dict[str, Any], tuple[str, ...]]] = {
+    "compare": (PairingStage.COMPARE, {"number": "042917"}, ("ctrl+k",)),
+    "changed": (PairingStage.COMPARE, {"number": "660134", "changed": True}, ("ctrl+k",)),
+    "failed": (PairingStage.FAILED, {"reason": PairingFailed.BROKEN}, ("ctrl+k",)),
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("speaking", LANGUAGES)
+@pytest.mark.parametrize("name", PAIRINGS)
+def test_pairing(picture: Any, desk: Any, name: str, size: tuple[int, int], speaking: str) -> None:
+    stage, facts, keys = PAIRINGS[name]
+    desk.publish(desk.day, simulated=True)
+
+    def then() -> None:
+        desk.publish_pairing(stage, **facts)
+
+    picture(f"pairing-{name}", desk, size, speaking, *keys, then=then)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("speaking", LANGUAGES)
+def test_palette_of_a_terminal_with_few_words(picture: Any, desk: Any, size: tuple[int, int], speaking: str) -> None:
+    desk.publish(link=replace(desk.now.link, dialect="transbank", speaks=(Capability.SALE,)))
+    picture("few-words", desk, size, speaking, "ctrl+p")
+
+
 def test_no_picture_is_left_over() -> None:
-    names = {"today": 6, "link-lost": 6, "demo": 6, "empty": 3, "help": 6, "palette": 6}
+    six = ("today", "link-lost", "demo", "help", "palette", "unpaired", "few-words", "pairing-start")
+    names = {"empty": 3, **dict.fromkeys((*six, *(f"pairing-{name}" for name in PAIRINGS)), 6)}
     stored = [path.name.rsplit("-", 2)[0] for path in FOLDER.glob("*.svg")]
     assert {name: stored.count(name) for name in set(stored)} == names

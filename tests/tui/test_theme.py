@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.color import Color
 
-from agent.views import LinkState
+from agent.views import Capability, LinkState, PairingStage
 from tui.theme import THEMES
 
 
@@ -55,7 +56,7 @@ def faint(app: App[None]) -> list[tuple[float, str]]:
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
-@pytest.mark.parametrize("keys", [(), ("f1",), ("ctrl+p",), ("ctrl+p", "z", "z", "z"), ("ctrl+c",)])
+@pytest.mark.parametrize("keys", [(), ("f1",), ("ctrl+p",), ("ctrl+p", "z", "z", "z"), ("ctrl+c",), ("ctrl+k",)])
 @pytest.mark.parametrize("trouble", [False, True])
 def test_every_character_can_be_read(opened: Any, desk: Any, theme: str, keys: tuple[str, ...], trouble: bool) -> None:
     if trouble:
@@ -69,6 +70,38 @@ def test_every_character_can_be_read(opened: Any, desk: Any, theme: str, keys: t
             await pilot.press(*keys)
             await pilot.pause(0.1)
             assert faint(pilot.app) == []
+
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_number_to_compare_can_be_read_and_what_cannot_be_said_too(
+    opened: Any, desk: Any, theme: str, changed: bool
+) -> None:
+    desk.publish(link=replace(desk.now.link, speaks=(Capability.PAIRING,)))
+
+    async def look() -> None:
+        async with opened(desk) as pilot:
+            pilot.app.theme = theme
+            await pilot.pause(0.1)
+            assert faint(pilot.app) == []
+            await pilot.press("f1")
+            await pilot.pause(0.1)
+            assert faint(pilot.app) == []
+            await pilot.press("escape", "ctrl+k")
+            desk.publish_pairing(PairingStage.COMPARE, "042917", changed=changed)
+            await pilot.pause(0.3)
+            assert faint(pilot.app) == []
+            grounds = {
+                segment.style.bgcolor.get_truecolor()
+                for strip in pilot.app.screen._compositor.render_strips()
+                for segment in strip.crop(20, 60)
+                if segment.style is not None and segment.style.bgcolor is not None
+            }
+            ink = Color.parse(pilot.app.theme_variables["key"]).rgb
+            panel = Color.parse(pilot.app.theme_variables["panel"]).rgb
+            assert ink in grounds and contrast(ink, panel) >= 4.5
 
     asyncio.run(look())
 

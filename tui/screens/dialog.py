@@ -22,9 +22,9 @@ _ = translator(Path(__file__).parent.parent)
 
 
 class CloseItem(Static):
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         event.stop()
-        self.screen.dismiss(None)
+        await self.screen.run_action("close")
 
 
 class Dialog(ModalScreen[str]):

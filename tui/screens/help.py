@@ -36,14 +36,17 @@ class HelpText(Panel):
         for command in listed():
             keys = " ".join(shown_key(key) for key in command.keys)
             head = Content.assemble(
-                (set_cell_size(keys, KEYS_WIDTH), "bold $key"), (set_cell_size(command.label, LABEL_WIDTH), "bold")
+                (set_cell_size(keys, KEYS_WIDTH), "bold $key"),
+                (set_cell_size(command.shown_label(self.view), LABEL_WIDTH), "bold"),
             )
-            told = wrap(command.help, width - (beside or 2))
+            unsaid = command.unsaid(self.view)
+            told = wrap(unsaid or command.help, width - (beside or 2))
+            ink = "$quiet" if unsaid else ""
             if beside:
-                lines.append(Content.assemble(head, told[0]))
-                lines += [Content(" " * beside + line) for line in told[1:]]
+                lines.append(Content.assemble(head, (told[0], ink)))
+                lines += [Content.styled(" " * beside + line, ink) for line in told[1:]]
             else:
-                lines += [head.truncate(width), *(Content("  " + line) for line in told)]
+                lines += [head.truncate(width), *(Content.styled("  " + line, ink) for line in told)]
         lines.append(Content(""))
         for text in (
             _(

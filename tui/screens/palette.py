@@ -14,14 +14,21 @@ from textual.widgets.option_list import Option
 
 from agent.views import translator
 from tui.commands import Command, find, listed
+from tui.feed import View
 from tui.screens.dialog import Dialog
 
 _ = translator(Path(__file__).parent.parent)
 
 
-def _option(command: Command, narrow: bool) -> Option:
-    head = [(command.shown.ljust(5), "bold"), (set_cell_size(command.label, 12), "bold")]
-    return Option(Content.assemble(*head, "" if narrow else command.help), id=command.name)
+def _option(command: Command, view: View, narrow: bool) -> Option:
+    """What the terminal cannot say stays in its place: whoever chooses it is told why."""
+    unsaid = command.unsaid(view)
+    label = set_cell_size(command.shown_label(view), 12)
+    text = "" if narrow else unsaid or command.help
+    return Option(
+        Content.assemble((command.shown.ljust(5), "bold"), (label, "" if unsaid else "bold"), (text, "")),
+        id=command.name,
+    )
 
 
 class PaletteScreen(Dialog):
@@ -43,7 +50,7 @@ class PaletteScreen(Dialog):
     def _options(self, commands: tuple[Command, ...] | list[Command]) -> list[Option]:
         # the palette itself is open already
         narrow = self.app.size.width < 60
-        options = [_option(command, narrow) for command in commands if command.name != "palette"]
+        options = [_option(command, self.view, narrow) for command in commands if command.name != "palette"]
         return options or [Option(Content(_("Nothing by that name.")), disabled=True)]
 
     def on_mount(self) -> None:

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from tui.feed import View
 from tui.widgets.banner import Banner
 from tui.widgets.masthead import Masthead
-from tui.widgets.menu import Menu
+from tui.widgets.menu import Menu, MenuItem
 from tui.widgets.needs import Needs
 from tui.widgets.panel import Panel
 from tui.widgets.products import Products
@@ -51,10 +51,10 @@ class TodayScreen(Screen[None]):
                 with VerticalScroll(id="rows"):
                     yield Transactions(view)
         yield StatusLine(view)
-        yield Menu()
+        yield Menu(view)
 
     def show(self, view: View) -> None:
         """Draws another view of the day."""
         self.view = view
-        for panel in self.query(Panel):
-            panel.show(view)
+        for part in (*self.query(Panel), *self.query(MenuItem)):
+            part.show(view)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
 from textual.content import Content
 
-from agent.views import translator
+from agent.views import LinkState, translator
 from tui import words
 from tui.feed import View
 from tui.layout import wrap
@@ -30,7 +31,23 @@ def needs(view: View) -> list[tuple[str, str]]:
     return found
 
 
+def pairing_helps(view: View) -> bool:
+    """True where one of the needs is mended by a pairing."""
+    status = view.status
+    return status is not None and (
+        status.link.state is LinkState.UNPAIRED
+        or any(notice.code in words.PAIRING_NOTICES for notice in status.notices)
+    )
+
+
 class Needs(Panel):
+    """A touch on it opens the pairing where that is what is needed."""
+
+    async def on_click(self, event: events.Click) -> None:
+        if pairing_helps(self.view):
+            event.stop()
+            await self.app.run_action("do('pair')", default_namespace=self.app)
+
     def lines(self, width: int) -> list[Content]:
         found = needs(self.view)
         self.set_class(bool(found), "alarm")
