@@ -11,8 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 ARGS ?=
 N ?= 200
 SEED ?= 0
+SECONDS ?= 60
+MB ?= 1000
 
-.PHONY: help run test check bench dst catalogues constraints clean
+.PHONY: help run test check bench noise fuzz dst peers catalogues constraints clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -40,6 +42,20 @@ catalogues: $(STAMP) ## Bring the Chinese catalogues up to date with the source,
 
 bench: $(STAMP) ## Measure, and write docs/performance.md
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+noise: $(STAMP) ## A gigabyte of noise into both ends of the wire, memory watched: make noise MB=1000
+	@$(BIN)/python -m tests.bench.flood $(MB)
+
+# Installed by name and only here: neither the product nor its tests need it, and it has wheels for Linux on x86-64 alone.
+fuzz: $(STAMP) ## Fuzz the wire, checksums and tags out of the way (installs atheris): make fuzz SECONDS=60
+	@$(PIP) install --no-deps --only-binary :all: atheris==3.0.0
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
+
+# Kept out of constraints.txt: they are no wheels, old, and no test but those against them needs them. None wants a compiler.
+peers: $(STAMP) ## Fetch the foreign clients that the dialects are tested against (Python, and Node where it is)
+	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r tests/dialects/peers.txt
+	@if command -v npm >/dev/null; then mkdir -p build/peers/node && npm install --prefix build/peers/node --no-audit --no-fund \
+	  --no-save --ignore-scripts --loglevel=error transbank-pos-sdk@4.0.0; else echo "npm is not installed: the Node client's tests are skipped."; fi
 
 # Wheels only: a fresh machine has no compiler.
 constraints: ## Pin every dependency anew, with hashes (needs uv; nothing else here does)

@@ -19,8 +19,9 @@ from agent.journal.kinds import JournalOpened, to_draft
 from agent.journal.store import Journal
 from agent.pump import Pump
 from protocol.conversation import Conversation
-from protocol.dialect import Role
+from protocol.dialect import LinkKeys, Role
 from protocol.dialects.native import framing
+from protocol.dialects.native.noise import KeyPair
 from protocol.dialects.native.wire import reference_decode, reference_encode
 from protocol.events import Received
 from protocol.messages import (
@@ -41,7 +42,7 @@ from protocol.money import Money
 
 EVENTS = 200
 ROUNDS = 9
-SECRET = bytes(range(32))
+AGENT_KEYS, TERMINAL_KEYS = (KeyPair.from_private(bytes([n]) * 32) for n in (1, 2))
 
 
 def sale(number: int) -> Transaction:
@@ -86,17 +87,29 @@ class Line:
             last_written=0,
             last_acknowledged=0,
             clock=1,
+            uptime=0,
             simulated=True,
         )
         counter = itertools.count(1)
         fresh = lambda n: next(counter).to_bytes(n)  # noqa: E731
-        self.terminal = Conversation("native", Role.TERMINAL, secret=SECRET, random=fresh, hello=lambda: hello)
-        agent = Conversation("native", Role.AGENT, secret=SECRET, random=fresh)
-        if construct:
-            agent.dialect = replace(agent.dialect, encode=reference_encode, decode=reference_decode)
+        paired = LinkKeys(TERMINAL_KEYS.private, AGENT_KEYS.public)
+        self.terminal = Conversation("native", Role.TERMINAL, keys=paired, random=fresh, hello=lambda: hello)
+
+        def converse(peer: bytes | None) -> Conversation:
+            agent = Conversation("native", Role.AGENT, keys=LinkKeys(AGENT_KEYS.private, peer), random=fresh)
+            if construct:
+                agent.dialect = replace(agent.dialect, encode=reference_encode, decode=reference_decode)
+            return agent
+
         head = self.journal.head
         self.pump = Pump(
-            agent, terminal="SN1", simulated=True, last_events={}, head_size=head.size, head_note=head.note
+            converse,
+            pinned=TERMINAL_KEYS.public,
+            terminal="SN1",
+            simulated=True,
+            last_events={},
+            head_size=head.size,
+            head_note=head.note,
         )
         self.acknowledged = 0
         self.wire: list[bytes] = []

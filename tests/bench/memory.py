@@ -17,19 +17,19 @@ def measure() -> dict[str, object]:
     from agent.home import Home
     from agent.journal.keys import PassphraseSources
     from agent.opening import make_home
-    from agent.runner import read_secret
     from agent.settings import Settings
-    from tests.conftest import Simulator, until
+    from tests.conftest import Simulator, know, until
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sim").mkdir()
-        terminal = Simulator(
-            folder / "sim", ("--seed", "1", "--transactions", str(TRANSACTIONS), "--speed", "0")
-        ).start()
+        terminal = Simulator(folder / "sim", ("--seed", "1", "--transactions", str(TRANSACTIONS), "--speed", "0"))
+        terminal.pair_with_homes()
+        terminal.start()
         home = Home(folder / "home")
         settings = Settings(terminal=terminal.terminal, simulated=True, port=str(terminal.link))
-        make_home(home, settings, read_secret(terminal.secret), PassphraseSources(), 1_772_380_800_000)
+        make_home(home, settings, PassphraseSources(), 1_772_380_800_000)
+        know(home, terminal)
         command = [sys.executable, "-m", "agent", "--home", str(home.path), "serve", "--simulated"]
         agent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:

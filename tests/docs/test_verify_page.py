@@ -63,7 +63,7 @@ def test_page_accepts_real_proof(cli: Callable[..., str], demo_home: Path, tmp_p
     done = run_page(hand_out(cli, demo_home, seq, tmp_path))
     assert done.returncode == 0, done.stderr
     assert "Signature Verified Successfully" in done.stdout
-    assert f"entry {seq} stands in the record of 83 entries that counterfoil/" in done.stdout
+    assert f"entry {seq} stands in the record of 84 entries that counterfoil/" in done.stdout
 
 
 def _flip_base64(text: str) -> str:
