@@ -60,6 +60,7 @@ from protocol.messages import (
     TerminalHello,
     UnsolicitedEvent,
 )
+from protocol.tickets import NO_TICKET
 
 REPLY_MS = 10_000
 """A request without its reply for so long has failed; the link has given up on a silent peer before that."""
@@ -197,7 +198,7 @@ class Conversation:
         elif self.dialect.one_at_a_time and self._pending:
             self._events.append(RequestFailed(number, FailReason.BUSY))
         else:
-            due = now + REPLY_MS
+            due = now + max(REPLY_MS, self.dialect.answer_ms)
             if isinstance(message, _BY_THE_HOST):
                 due += HOST_MS
             if isinstance(message, _MONEY):
@@ -297,7 +298,7 @@ class Conversation:
     def _take_reply(self, message: Progress | Reply, digest: bytes, now: int) -> None:
         for number, pending in self._pending.items():
             if isinstance(message, Progress):
-                if isinstance(pending.request, _MONEY) and (message.request_id == number or self.dialect.one_at_a_time):
+                if self._is_progress_of(pending.request, message):
                     pending.due = min(max(pending.due, now + HOST_MS + REPLY_MS), pending.last)
                     self._events.append(Progressed(number, replace(message, request_id=number)))
                     return
@@ -311,6 +312,14 @@ class Conversation:
             self._events.append(Received(message, digest))
         else:
             self.counters.discarded += 1
+
+    def _is_progress_of(self, request: Request, progress: Progress) -> bool:
+        if not isinstance(request, MoneyRequest):
+            return False
+        if self.dialect.one_at_a_time and progress.reference == NO_TICKET:
+            return True
+        same_id = self.dialect.one_at_a_time or progress.request_id == request.request_id
+        return same_id and progress.reference == request.reference
 
     def _refuse(self, digest: bytes, error: NotUnderstood, now: int) -> None:
         if self.role is Role.TERMINAL and error.request_id and self.speaks(Error):

@@ -196,7 +196,8 @@ class Dialect:
     answer: the reply as an answer to that request of ours, with what the wire leaves out filled in; None if it answers
     another. one_at_a_time: the wire carries no request ids, so a second request waits until the first has ended.
     hello: how a session begins with the terminal's word on its log; None where none is given. pairs: the link is a
-    PairingLink and needs LinkKeys. line_rate, line_format: what the vendor's ports are set to, if nobody says otherwise.
+    PairingLink and needs LinkKeys. answer_ms: how long the link may wait for an answer; a request is under way so long, at
+    least. line_rate, line_format: what the vendor's ports are set to, if nobody says otherwise.
     """
 
     name: str
@@ -210,6 +211,7 @@ class Dialect:
     one_at_a_time: bool = False
     hello: HelloCodec | None = None
     pairs: bool = False
+    answer_ms: int = 0
     line_rate: int = 115_200
     line_format: str = "8N1"
 

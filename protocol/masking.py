@@ -10,7 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-_GROUPED_DIGITS = re.compile(r"\d(?:[\s\-./_·\u200b-\u200d\u2060\ufeff]{0,3}\d){11,}")
+_DASHES = r"\-\u058a\u05be\u2010-\u2015\u2212\u2e3a\u2e3b\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d"
+_UNSEEN = r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+_GROUPED_DIGITS = re.compile(rf"\d(?:[\s./_·{_DASHES}{_UNSEEN}]{{0,3}}\d){{11,}}")
 _TRACK = re.compile(r"(?<!\d)(?P<number>\d{12,}+)(?P<rest>[=D]\d{4,}|\^[^^]{2,26}\^\d{4,})")
 """ISO/IEC 7813: on track 2 expiry, service code and more follow a number and `=` (`D` where packed), on track 1 `^name^`."""
 _PACKED = re.compile(r"(?P<digits>[0-9]{12,})(?P<rest>d[0-9]{4,})?")
@@ -38,10 +40,10 @@ _SHORT_CARDS = {15: ("34", "37"), 14: ("30", "36", "38"), 13: ("4",)}
 """Lengths and beginnings of card numbers shorter than 16 digits: American Express, Diners Club, old Visa."""
 
 
-def is_short_card(text: str) -> bool:
-    """True for a whole card number of 13 to 15 ASCII digits: what an identifier must not be."""
-    starts = _SHORT_CARDS.get(len(text))
-    return starts is not None and text.startswith(starts) and text.isdigit() and luhn(text)
+def is_card(text: str) -> bool:
+    """True for a whole card number of 13 to 19 ASCII digits: what an identifier must not be."""
+    starts = _SHORT_CARDS.get(len(text), _CARDS)
+    return len(text) in _PAN_DIGITS and text.startswith(starts) and text.isdigit() and luhn(text)
 
 
 def mask_pan(pan: str) -> str:
@@ -60,7 +62,7 @@ def mask_pan(pan: str) -> str:
 def mask_text(text: str) -> str:
     """Free text in which no 13–19 digits in a row that pass Luhn show more than their first six and last four.
 
-    Up to three spaces, dashes, dots, strokes or zero-width signs between digits do not hide a number, nor do full-width
+    Up to three spaces, dashes, dots, strokes or unseen signs between digits do not hide a number, nor do full-width
     digits, nor other digits before or after: every stretch of such a run is tried. What follows a card number as on a
     magnetic stripe (expiry, service code, a name) is hidden whole. Masking twice changes nothing.
     """

@@ -141,7 +141,7 @@ def _as_text(news: News, *, asked: bool) -> str:
             shown = f"Pairing: {number[:3]} {number[3:]}"
             return f"{shown}  Type yes if the agent shows the same number, else no." if asked else shown
         case PairingFailed(reason):
-            return f"Not paired: {reason.replace('_', ' ')}."
+            return f"Not paired: {reason.replace('_', ' ')}.{'  Type pair to allow another.' if asked else ''}"
         case _:
             return f"Paired with the agent {news.peer.hex()}."
 

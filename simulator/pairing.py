@@ -74,15 +74,24 @@ def _unusable(state: Path, error: OSError) -> SimulatorError:
     )
 
 
+class Word(StrEnum):
+    """What a person can type."""
+
+    YES = "yes"
+    NO = "no"
+    PAIR = "pair"
+    """Take part in another pairing."""
+
+
 class Answers:
-    """Lines off a descriptor: the person's `yes` or `no`. Other lines say nothing."""
+    """Lines off a descriptor: a person's words. Other lines say nothing."""
 
     def __init__(self) -> None:
         self._line = b""
 
-    def take(self, data: bytes) -> list[bool]:
-        """The answers in these bytes, in order."""
+    def take(self, data: bytes) -> list[Word]:
+        """The words in these bytes, in order."""
         *lines, self._line = (self._line + data).split(b"\n")
         self._line = self._line[-LONGEST_ANSWER:]
-        words = [line.strip().lower() for line in lines]
-        return [word == b"yes" for word in words if word in {b"yes", b"no"}]
+        words = [line.strip().lower().decode(errors="replace") for line in lines]
+        return [Word(word) for word in words if word in set(Word)]

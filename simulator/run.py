@@ -26,7 +26,7 @@ from simulator.errors import SimulatorError
 from simulator.identity import identity
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
-from simulator.pairing import Answers, PairingMode, keep_agent, link_keys
+from simulator.pairing import Answers, PairingMode, Word, keep_agent, link_keys
 from simulator.profile import load_profile
 from simulator.terminal import Terminal, tells_events
 from simulator.trade import Calendar, Trade
@@ -218,8 +218,11 @@ class _Loop:
             self._stdin.clear()
             self._terminal.answer_pairing(False, _now())
             return not self._options.until_stdin_ends
-        for yes in self._answers.take(typed):
-            self._terminal.answer_pairing(yes, _now())
+        for word in self._answers.take(typed):
+            if word is Word.PAIR:
+                self._terminal.allow_pairing(_now())
+            else:
+                self._terminal.answer_pairing(word is Word.YES, _now())
         return True
 
     def _tell_pairing(self, now: int) -> None:

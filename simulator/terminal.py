@@ -124,7 +124,7 @@ class Terminal:
         self._now = now
         self._trade.start(self._boot_id, now)
         self._conversation.open(now)
-        self._allow_pairing(now)
+        self.allow_pairing(now)
         self._advance(now)
 
     def receive(self, data: bytes, now: int) -> None:
@@ -164,10 +164,12 @@ class Terminal:
             self._conversation.confirm_pairing(now)
         else:
             self._conversation.cancel_pairing(now)
-            self._allow_pairing(now)
+            self.allow_pairing(now)
         self._advance(now)
 
-    def _allow_pairing(self, now: int) -> None:
+    def allow_pairing(self, now: int) -> None:
+        """Take part in one pairing, of at most three attempts; what is under way ends."""
+        self._now = now
         if self._pairing is not PairingMode.OFF:
             self._conversation.pair(now)
 
@@ -175,13 +177,16 @@ class Terminal:
         if self._shown or not isinstance(event, PairingFailed):  # a knock that came to nothing is no news
             self._news.append(event)
         self._shown = isinstance(event, PairingShown)
-        if self._shown and self._pairing is PairingMode.AUTO:
-            self._conversation.confirm_pairing(now)
-        elif isinstance(event, Paired) or (
-            # Cancelled: by a person's no, and allowed again then; or by an agent that has begun the next one already.
-            isinstance(event, PairingFailed) and event.reason is not PairingFailure.CANCELLED
-        ):
-            self._allow_pairing(now)
+        match event:
+            case PairingShown():
+                if self._pairing is PairingMode.AUTO:
+                    self._conversation.confirm_pairing(now)
+            case Paired() | PairingFailed(PairingFailure.NO_ANSWER):
+                self.allow_pairing(now)
+            case PairingFailed(PairingFailure.BROKEN) if self._pairing is PairingMode.AUTO:
+                self.allow_pairing(now)
+            case PairingFailed():
+                pass  # a person allows the next one, by a no or by a word of its own
 
     # -- what the agent said -------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from protocol.events import (
     SecurityKind,
     SecurityNotice,
 )
+from protocol.money import LARGEST_MINOR
 
 # "PING after 5 s idle; dead after 3 unanswered."
 IDLE_MS = 5_000
@@ -286,11 +287,11 @@ class NativeLink:
         if newness is Newness.STALE:
             self.counters.stale += 1
             return
-        session.heard_at, session.pings = now, 0
-        if newness is Newness.REPEATED:
+        if newness is Newness.REPEATED:  # no sign of life: anybody can say it again
             self.counters.repeated += 1
             session.owes_ack = True
             return
+        session.heard_at, session.pings = now, 0
         self._lost_hint = False
         if self._agent and self._call is not None:  # the session lives: no need of another
             self._call = None
@@ -305,8 +306,9 @@ class NativeLink:
             return
         if frame.type is FrameType.PING:
             session.owes_pong = True
-        elif frame.type is FrameType.PONG and self._agent and len(body) == _UPTIME_SIZE:
-            self._told.append(ClockTold(int.from_bytes(body)))
+        elif frame.type is FrameType.PONG:
+            if self._agent and len(body) == _UPTIME_SIZE and (uptime := int.from_bytes(body)) <= LARGEST_MINOR:
+                self._told.append(ClockTold(uptime))
         elif frame.type is FrameType.BYE:
             self._end_session(CloseReason.PEER_LEFT, LinkMove.SESSION_ENDED)
             self._seek(now)

@@ -60,6 +60,8 @@ class SessionState:
 
     keys: SessionKeys
     next_counter: int = 1
+    last_sent: int = 0
+    """Counter of our own last data frame; last_data, last_control: of the peer's."""
     last_data: int = 0
     last_control: int = 0
     owes_ack: bool = False
@@ -86,7 +88,12 @@ class SessionState:
     def seal(self, kind: FrameType, direction: Direction, body: bytes, more: bool = False) -> tuple[int, bytes]:
         """The next counter, and the frame that takes it as it goes on the line; every frame carries the acknowledgement."""
         counter = self.next_counter
-        self.next_counter += 1
+        if kind is FrameType.DATA:
+            # The other end acknowledges with 16 bits: never those of "none yet", or of the data frame before.
+            while counter & 0xFFFF in {0, self.last_sent & 0xFFFF}:
+                counter += 1
+            self.last_sent = counter
+        self.next_counter = counter + 1
         self.owes_ack = False
         frame = Frame(kind, direction, self.keys.session, counter, self.last_data & 0xFFFF, more, body)
         return counter, encode(self.keys.seal(frame))

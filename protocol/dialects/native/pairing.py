@@ -81,7 +81,7 @@ TERMINAL: Table[PairingState, PairingMove] = Table(
     _S.IDLE,
     {
         (_S.IDLE, _M.ALLOWED): _S.LISTENING,
-        **{(state, _M.PAIR_1): _S.KNOCKED for state in (_S.LISTENING, _S.KNOCKED, _S.KNOWN, _S.COMPARING)},
+        **{(state, _M.PAIR_1): _S.KNOCKED for state in (_S.LISTENING, _S.KNOCKED, _S.KNOWN)},
         (_S.KNOCKED, _M.PAIR_3): _S.KNOWN,
         (_S.KNOWN, _M.PAIR_5): _S.COMPARING,
         (_S.COMPARING, _M.CONFIRMED): _S.IDLE,
@@ -168,6 +168,9 @@ class Pairing:
             if self._said is not None and self._table is TERMINAL and next(reversed(self._heard)) is kind:
                 self.saying.append(self._said)
             return
+        if kind is FrameType.PAIR_1 and self.state is PairingState.COMPARING and len(body) == KEY_SIZE:
+            # The agent, or somebody in its name, begins anew. The number must not change under a person's finger.
+            self.end(PairingFailure.CANCELLED)
         if (self.state, _FRAMES[kind]) not in self._table.rows:
             return
         if kind is FrameType.PAIR_1:
@@ -177,8 +180,6 @@ class Pairing:
             if self._attempts > ATTEMPTS:
                 self.end(PairingFailure.BROKEN)
                 return
-            if self.state is PairingState.COMPARING:  # the agent began anew: the number shown is void
-                self.told.append(PairingFailed(PairingFailure.CANCELLED))
             self._forget()
         try:
             answer = self._answer(kind, body)

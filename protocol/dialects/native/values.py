@@ -17,7 +17,7 @@ from typing import Any
 import construct as c
 
 from protocol.errors import NotUnderstood, OutOfBounds
-from protocol.masking import is_short_card, mask_pan, mask_text
+from protocol.masking import is_card, mask_pan, mask_text
 from protocol.money import LARGEST_MINOR, Money
 
 
@@ -80,7 +80,7 @@ def between(lowest: int, highest: int, name: str) -> Value:
     def unpack(raw: bytes) -> int:
         number = _unpack_unsigned(raw)
         if not lowest <= number <= highest:
-            raise NotUnderstood(f"not {lowest} to {highest}: {number}")
+            raise NotUnderstood(f"not {lowest} to {highest}")
         return number
 
     return Value(name, pack, unpack)
@@ -88,6 +88,8 @@ def between(lowest: int, highest: int, name: str) -> Value:
 
 EVENT_NUMBER = between(1, LARGEST_MINOR, "counting")
 REQUEST_ID = between(0, 0xFFFF_FFFF, "short unsigned")
+TIME = between(0, 253_402_300_799_999, "time")
+"""ms UTC since 1970, until the end of the year 9999: beyond it no calendar can show it."""
 PPM = between(0, 1_000_000, "ppm")
 PAGE = between(1, 9_999, "page")
 
@@ -237,7 +239,7 @@ def identifier(longest: int) -> Value:
     """1 to `longest` printable ASCII characters: a merchant's, terminal's or operator's number.
 
     No free text, so not masked as such: one merchant id in ten passes Luhn. What has the length, the beginning and the check
-    digit of a card number is masked all the same.
+    digit of a card number, as a whole, is masked all the same.
     """
 
     def good(value: str) -> bool:
@@ -258,7 +260,7 @@ def identifier(longest: int) -> Value:
 
 
 def _no_card(value: str) -> str:
-    return mask_pan(value) if is_short_card(value) else value
+    return mask_pan(value) if is_card(value) else value
 
 
 def digits(longest: int) -> Value:
@@ -318,7 +320,7 @@ def choice(of: type[StrEnum], *codes: StrEnum) -> Value:
         try:
             return from_wire[raw]
         except KeyError:
-            raise NotUnderstood(f"no {of.__name__} has the code {raw.hex()}") from None
+            raise NotUnderstood(f"no code of {of.__name__}") from None
 
     listed = ", ".join(f"{code} {member}" for code, member in enumerate(codes, 1))
     return Value(f"choice ({listed})", to_wire.__getitem__, unpack)

@@ -36,7 +36,7 @@ def _optional(tag: int, name: str, value: v.Value) -> Field:
     return Field(tag, name, value, required=False)
 
 
-_EVENT = (Field(EVENT_NUMBER, "number", v.EVENT_NUMBER), Field(EVENT_AT, "at", v.UNSIGNED))
+_EVENT = (Field(EVENT_NUMBER, "number", v.EVENT_NUMBER), Field(EVENT_AT, "at", v.TIME))
 _REQUEST = (Field(REQUEST_ID, "request_id", v.REQUEST_ID),)
 _KIND = v.choice(m.TransactionKind, *m.TransactionKind)
 _OUTCOME = v.choice(m.Outcome, *m.Outcome)
@@ -99,7 +99,7 @@ _DEPOSIT = (
 _TARIFF = (
     Field(CRITICAL | 0xA8, "product", _PRODUCT),
     Field(CRITICAL | 0xA1, "rate_ppm", v.PPM),
-    Field(CRITICAL | 0xA2, "effective_from", v.UNSIGNED),
+    Field(CRITICAL | 0xA2, "effective_from", v.TIME),
     _optional(CRITICAL | 0xA6, "cap", v.AMOUNT),
     _optional(CRITICAL | 0xA7, "minimum", v.AMOUNT),
 )
@@ -124,7 +124,7 @@ LAYOUTS: tuple[Layout, ...] = (
             Field(0x16, "batch", v.digits(6)),
             Field(0x17, "mid", v.identifier(15)),
             Field(0x18, "tid", v.identifier(8)),
-            Field(0x19, "terminal_time", v.UNSIGNED),
+            Field(0x19, "terminal_time", v.TIME),
             Field(0x1A, "entry_mode", _ENTRY_MODE),
             Field(0x1B, "settlement_mode", _SETTLEMENT_MODE),
             Field(0x1C, "response_code", v.identifier(4)),
@@ -169,7 +169,7 @@ LAYOUTS: tuple[Layout, ...] = (
             *_EVENT,
             Field(0xA0, "notice", v.text(64)),
             *_TARIFF,
-            Field(0xA3, "published", v.UNSIGNED),
+            Field(0xA3, "published", v.TIME),
             Field(0xA4, "text", v.text(4096, lines=True)),
             Field(0xA5, "text_sha256", v.DIGEST),
         ),
@@ -215,7 +215,7 @@ LAYOUTS: tuple[Layout, ...] = (
             Field(0x62, "firmware", v.text(32)),
             Field(0x17, "mid", v.identifier(15)),
             Field(0x18, "tid", v.identifier(8)),
-            Field(0x63, "clock", v.UNSIGNED),
+            Field(0x63, "clock", v.TIME),
             _optional(0x23, "merchant_name", v.text(96)),
             _optional(0x22, "mcc", v.digits(4)),
         ),
@@ -264,7 +264,7 @@ LAYOUTS: tuple[Layout, ...] = (
             _optional(0x1D, "scheme", v.text(16)),
             _optional(0x1E, "masked_pan", v.masked_pan()),
             _optional(0x1A, "entry_mode", _ENTRY_MODE),
-            _optional(0x19, "terminal_time", v.UNSIGNED),
+            _optional(0x19, "terminal_time", v.TIME),
             _optional(0x96, "event", v.EVENT_NUMBER),
         ),
     ),
@@ -326,7 +326,7 @@ HELLO_FIELDS = Layout(
         Field(0x52, "oldest_retained", v.UNSIGNED),
         Field(0x53, "last_written", v.UNSIGNED),
         Field(0x83, "last_acknowledged", v.UNSIGNED),
-        Field(0x63, "clock", v.UNSIGNED),
+        Field(0x63, "clock", v.TIME),
         Field(0x86, "uptime", v.UNSIGNED),
         Field(CRITICAL | 0x84, "simulated", v.FLAG),
         _optional(0x85, "oldest_unresolved", v.REFERENCE),

@@ -11,6 +11,7 @@ from protocol.dialect import Dialect
 from protocol.dialects.telium.codec import decode, encode, too_long
 from protocol.dialects.telium.exchange import REPLIES, answer
 from protocol.dialects.telium.link import TeliumLink
+from protocol.dialects.telium.timing import ANSWER_MS
 
 DIALECT = Dialect(
     name="telium",
@@ -22,5 +23,6 @@ DIALECT = Dialect(
     replies=REPLIES,
     answer=answer,
     one_at_a_time=True,
+    answer_ms=ANSWER_MS,
     line_rate=9_600,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol.dialect import Dialect, LinkSettings, Role
 from protocol.dialects.transbank.codec import decode, encode, too_long, understood
 from protocol.dialects.transbank.exchange import REPLIES, SPEAKS, answer
-from protocol.dialects.transbank.link import TransbankLink
+from protocol.dialects.transbank.link import ANSWER_MS, TransbankLink
 from protocol.dialects.transbank.register import RegisterLink
 from protocol.dialects.transbank.terminal import TerminalLink
 
@@ -24,6 +24,7 @@ DIALECT = Dialect(
     replies=REPLIES,
     answer=answer,
     one_at_a_time=True,
+    answer_ms=ANSWER_MS,
     line_rate=115_200,
     line_format="8N1",
 )

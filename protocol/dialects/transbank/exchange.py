@@ -14,12 +14,13 @@ from protocol.dialects.transbank.codec import TICKET_LENGTH
 from protocol.tickets import NO_TICKET, reference_of, ticket_of
 
 REPLIES: Mapping[type[m.Message], tuple[type[m.Message], ...]] = {
-    m.Sale: (m.Result, m.Error),
-    m.Void: (m.Result, m.Error),
+    m.Sale: (m.Result,),
+    m.Void: (m.Result,),
     m.LastTransactionQuery: (m.Result, m.Error),
     m.TotalsQuery: (m.Totals, m.Error),
-    m.Settle: (m.SettleReply, m.Error),
+    m.Settle: (m.SettleReply,),
 }
+"""An Error is a rejected question's; it names none, so it must never decide a sale, a void or a close."""
 SPEAKS = frozenset({*REPLIES, m.Result, m.Progress, m.Totals, m.SettleReply, m.Error})
 
 
@@ -49,7 +50,8 @@ def _outcome_of(request: m.Request, result: m.Result) -> m.Result | None:
             undone = request.amount if result.state is m.RequestState.APPROVED else None
             return replace(result, reference=request.reference, amount=undone)
         case m.LastTransactionQuery():
-            return result if result.state in {m.RequestState.APPROVED, m.RequestState.NOT_FOUND} else None
+            found = result.state is m.RequestState.APPROVED and result.amount is not None  # a void's answer names none
+            return result if found or result.state is m.RequestState.NOT_FOUND else None
         case _:
             return None
 
