@@ -338,7 +338,7 @@ def test_where_nobody_is_asked_a_broken_pairing_is_followed_by_the_next(bench) -
     assert shown_in(b) == ["PairingShown", "Paired"]
 
 
-def test_the_number_goes_after_two_minutes_and_another_may_come(bench) -> None:
+def test_the_number_goes_after_two_minutes_and_another_comes_by_a_persons_word_alone(bench) -> None:
     b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
     b.start()
     b.agent.pair(b.now)
@@ -349,7 +349,25 @@ def test_the_number_goes_after_two_minutes_and_another_may_come(bench) -> None:
     b.terminal.answer_pairing(True, b.now)
     b.agent.pair(b.now)
     b.exchange()
+    assert shown_in(b) == []  # a yes meant for the number that went must find no other
+    b.agent.cancel_pairing(b.now)
+    b.terminal.allow_pairing(b.now)
+    b.agent.pair(b.now)
+    b.exchange()
     assert shown_in(b) == ["PairingShown"]
+
+
+def test_after_a_pairing_a_person_allows_the_next_one(bench) -> None:
+    """A second yes, typed by habit, meets no number."""
+    b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
+    b.start()
+    b.agent.pair(b.now)
+    b.exchange()
+    b.terminal.answer_pairing(True, b.now)
+    b.agent.cancel_pairing(b.now)
+    b.agent.pair(b.now)
+    b.exchange()
+    assert shown_in(b) == ["PairingShown", "Paired"]
 
 
 # -- the files, and what is typed ----------------------------------------------------------------------------------------
