@@ -30,6 +30,7 @@ from agent.views import (
     LinkState,
     LinkView,
     Notice,
+    NoticeCode,
     SelfTestItem,
     SelfTestReport,
     Status,
@@ -156,7 +157,7 @@ class HomeDesk:
             findings = ()
         if runner is None:
             link, revision = self._link_off(), 0
-            notices: tuple[Notice, ...] = ()
+            notices = self._key_damaged(now)
         else:
             link, notices, revision = runner.link(), runner.shown.notices, runner.revision
         return Status(
@@ -260,13 +261,15 @@ class HomeDesk:
         if self._runner is not None:
             return self._runner.now()
         by_terminal = self._settings.simulated and dialect(self._settings.dialect).hello is not None
-        return self._reading.last_at() if by_terminal else time.time_ns() // 1_000_000
+        if not by_terminal:
+            return time.time_ns() // 1_000_000
+        return self._reading.last_at() or self._head().at
 
     def _link_off(self) -> LinkView:
         """The line of a home on which no agent runs: what the settings and the keys say of it."""
         settings, pinned = self._settings, None
         spoken = dialect(settings.dialect)
-        with suppress(HomeError):  # whoever sets to work here is told
+        with suppress(HomeError):  # `_key_damaged` tells
             pinned = link_keys.pinned(self._home.terminal_key) if spoken.pairs else None
         return LinkView(
             LinkState.OFF,
@@ -277,6 +280,14 @@ class HomeDesk:
             paired=not spoken.pairs or pinned is not None,
             fingerprint=None if pinned is None else link_keys.fingerprint(pinned),
         )
+
+    def _key_damaged(self, now: int) -> tuple[Notice, ...]:
+        try:
+            if dialect(self._settings.dialect).pairs:
+                link_keys.pinned(self._home.terminal_key)
+            return ()
+        except HomeError as error:
+            return (Notice(NoticeCode.KEY_DAMAGED, now, {"what": error.what, "todo": error.todo}),)
 
     def _head(self) -> JournalHead:
         return self._journal.head if self._journal is not None else self._online().head

@@ -52,9 +52,15 @@ class LineState:
             case LineSuspected():
                 self.tell(NoticeCode.LINE_SETTINGS, wall)
             case KeyRefused() if self.state is not LinkState.UP:
-                self.tell(NoticeCode.KEY_REFUSED, wall)
+                self._answered_so(NoticeCode.KEY_REFUSED, wall)
             case SecurityNotice(SecurityKind.WRONG_KEY) if self.state is not LinkState.UP:
-                self.tell(NoticeCode.WRONG_KEY, wall)
+                self._answered_so(NoticeCode.WRONG_KEY, wall)
+
+    def _answered_so(self, code: NoticeCode, wall: int) -> None:
+        """Somebody does answer, and that is what is wrong: it is not silence."""
+        self._silent_due = None
+        self.clear(NoticeCode.TERMINAL_SILENT)
+        self.tell(code, wall)
 
     def clear(self, code: NoticeCode) -> None:
         self._notices.pop(code, None)

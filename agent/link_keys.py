@@ -12,10 +12,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from agent.errors import HomeError
+from agent.home import Home
 from agent.language import _
 
 SIZE = 32
@@ -45,8 +46,14 @@ def own_public(path: Path) -> bytes:
 
 
 def pinned(path: Path) -> bytes | None:
-    """The terminal's public key; None while unpaired. Raises HomeError for a file that holds none."""
-    return _read(path)
+    """The terminal's public key; None while unpaired. Raises HomeError for a file that holds none, or nobody's."""
+    key = _read(path)
+    if key is not None:
+        try:  # of a point of low order every exchange gives zeros (RFC 7748 §6.1), whatever the private half
+            X25519PrivateKey.from_private_bytes(bytes(SIZE)).exchange(X25519PublicKey.from_public_bytes(key))
+        except ValueError:
+            raise _unreadable(path) from None
+    return key
 
 
 def pin(path: Path, key: bytes | None) -> None:
@@ -56,6 +63,26 @@ def pin(path: Path, key: bytes | None) -> None:
     elif path.exists():
         path.unlink()
         _sync(path.parent)
+
+
+def forget_damaged(home: Home) -> bool:
+    """Remove a terminal's key that cannot be read, which no agent could start with; True if that was so.
+
+    Where another agent owns the home, that one knows a whole key and forgets it itself. Raises OSError.
+    """
+    try:
+        pinned(home.terminal_key)
+        return False
+    except HomeError:
+        try:
+            home.own()
+        except HomeError:
+            return False
+    try:
+        pin(home.terminal_key, None)
+    finally:
+        home.disown()
+    return True
 
 
 def fingerprint(key: bytes) -> str:
@@ -72,11 +99,17 @@ def _read(path: Path) -> bytes | None:
     except (OSError, ValueError):
         key = b""
     if len(key) != SIZE:
-        raise HomeError(
-            _("The key of the line cannot be read from {path}.").format(path=path),
-            _("Put it back from its copy; the terminal's may be removed instead, and the terminal paired anew."),
-        )
+        raise _unreadable(path)
     return key
+
+
+def _unreadable(path: Path) -> HomeError:
+    what = _("The key of the line cannot be read from {path}.").format(path=path)
+    if path.name == "terminal.pub":
+        return HomeError(
+            what, _("Put it back from its copy; or forget it with counterfoil terminal unpair, and pair anew.")
+        )
+    return HomeError(what, _("Put it back from its copy; or make a new home, and pair the terminal with that."))
 
 
 def _write(path: Path, key: bytes) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.views import LinkState, Notice, NoticeCode, PairingFailed
+from protocol.tickets import NO_TICKET, ticket_in
 
 
-def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table of words, with their placeholders
+def words(notice: Notice) -> tuple[str, str]:
     """One sentence of what happened, one of what to do."""
+    what, todo = _words(notice)
+    if notice.more:
+        what += " " + _("The journal holds {count} more of these.").format(count=notice.more)
+    return what, todo
+
+
+def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table of words, with their placeholders
     facts = notice.facts
     match notice.code:
         case NoticeCode.PORT_LOST:
@@ -97,12 +106,24 @@ def words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a table
             )
         case NoticeCode.RESULT_UNASKED:
             return (
-                _("The terminal told an outcome that nobody waited for: {state}, {reference}.").format(
-                    state=result_words(facts.get("state", "")), reference=facts.get("reference", "?")
-                ),
+                _("The terminal told an outcome that nobody waited for: {result}.").format(result=_result(facts)),
                 _("Compare it with the slips of that time; the entry is in the journal."),
             )
-        case NoticeCode.RECORDING_STOPPED:
+        case NoticeCode.LINE_FLOODED:
+            return (
+                _(
+                    "The line brought {dropped} more than the {most} of a day that are recorded one by one: {what}."
+                ).format(
+                    dropped=facts.get("dropped", "?"), most=facts.get("most", "?"), what=_flood(facts.get("what", ""))
+                ),
+                _("Look at the cable and at who can reach it; keep the slips of that day."),
+            )
+        case NoticeCode.KEY_FOUND:
+            return (
+                _("When the agent started, another terminal key stood in the home than the one recorded last."),
+                _("If nobody paired the terminal just before, pair it anew with: counterfoil terminal pair --replace"),
+            )
+        case NoticeCode.RECORDING_STOPPED | NoticeCode.KEY_DAMAGED:
             return facts.get("what", ""), facts.get("todo", "")
 
 
@@ -142,6 +163,36 @@ def result_words(state: str) -> str:
         "in_progress": _("under way"),
         "not_found": _("unknown to it"),
     }.get(state, state)
+
+
+def _result(facts: dict[str, str]) -> str:
+    """An outcome as a person finds it again on a slip: what, how much, which card, which number; as far as it was told."""
+    parts = [result_words(facts.get("state", ""))]
+    if "amount_minor" in facts and "currency" in facts:
+        parts.append(amount(int(facts["amount_minor"]), int(facts["currency"]), printable_yuan_sign()))
+    if (card := facts.get("masked_pan", "")[-4:]).isdigit():
+        parts.append(_("card {last_four}").format(last_four=card))
+    if "trace" in facts:
+        parts.append(_("trace {trace}").format(trace=facts["trace"]))
+    reference = facts.get("reference", NO_TICKET)
+    try:
+        ticket = ticket_in(reference)
+    except ValueError:  # not made here
+        ticket = None
+    if ticket is not None:
+        parts.append(_("ticket {ticket}").format(ticket=ticket))
+    elif reference != NO_TICKET:
+        parts.append(_("reference {reference}").format(reference=reference))
+    return _(", ").join(parts)
+
+
+def _flood(kind: str) -> str:
+    """What a kind of entry that came in a flood is about."""
+    return {
+        "terminal.result_unasked": _("outcomes that nobody waited for"),
+        "event.unreadable": _("messages that cannot be read"),
+        "security.seen": _("minutes in which somebody else spoke"),
+    }.get(kind, kind)
 
 
 def pairing_words(reason: PairingFailed | None) -> tuple[str, str]:

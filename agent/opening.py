@@ -22,15 +22,23 @@ from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
 from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 from agent.language import _
-from agent.notices import nature_words, source_words, state_words, verdict_words
+from agent.notices import nature_words, source_words, state_words, verdict_words, words
 from agent.runner import Runner
 from agent.settings import Settings, write_settings
-from agent.views import LinkState
+from agent.views import LinkState, NoticeCode, Status
 
 PATIENCE_S = 2
 """A command that only looks owns the home for a moment: an agent that starts just then waits so long."""
 SESSION_MS = 10_000
 """How long a command waits for the terminal to answer at all."""
+KEY_REFUSED_MS = 2_000
+"""How long a terminal may say that it does not know this home: it may be confirming a pairing just now."""
+_HOPELESS = {
+    LinkState.UNPAIRED: (NoticeCode.NOT_PAIRED,),
+    LinkState.REFUSED: (NoticeCode.WRONG_TERMINAL, NoticeCode.WRONG_NATURE, NoticeCode.NOT_UNDERSTOOD),
+    LinkState.CONNECTING: (NoticeCode.WRONG_KEY,),
+}
+"""What no waiting mends, by the state in which it holds now and is not left over from another terminal."""
 
 
 def passphrase_sources(file: Path | None = None, *, ask: bool = True) -> PassphraseSources:
@@ -202,21 +210,31 @@ def open_desk(
         yield stack.enter_context(agent_at_work(home, settings, sources or passphrase_sources(), patient=patient))
 
 
+def line_error(status: Status, *, key_refused: bool = True) -> LinkError | None:
+    """Why whoever is on the line cannot be spoken with, in the words of its notice; None where waiting may still help.
+
+    key_refused: a terminal that says that it does not know this home is believed.
+    """
+    codes = _HOPELESS.get(status.link.state, ())
+    if key_refused and status.link.state is LinkState.CONNECTING:
+        codes += (NoticeCode.KEY_REFUSED,)
+    said = {notice.code: notice for notice in status.notices}
+    return next((LinkError(*words(said[code])) for code in codes if code in said), None)
+
+
 def await_session(desk: Desk) -> None:
-    """Until the terminal answers. Raises LinkError after 10 s."""
-    until = time.monotonic() + SESSION_MS / 1000
+    """Until the terminal answers. Raises LinkError as soon as it is known why it cannot, else after 10 s."""
+    began = time.monotonic()
     while (status := desk.status()).link.state is not LinkState.UP:
-        left = int((until - time.monotonic()) * 1000)
-        if status.link.state is LinkState.UNPAIRED:
-            raise LinkError(
-                _("This home and the terminal are not paired yet."),
-                _("Pair them with: counterfoil terminal pair"),
-            )
-        if left <= 0 or status.link.state is LinkState.REFUSED:
+        passed = int((time.monotonic() - began) * 1000)
+        if (error := line_error(status, key_refused=passed >= KEY_REFUSED_MS)) is not None:
+            raise error
+        left = SESSION_MS - passed
+        if left <= 0:
             raise LinkError(
                 _("No session with the terminal on {port} ({state}).").format(
                     port=status.link.port, state=state_words(status.link.state)
                 ),
                 _("See that it is on and its cable is in; counterfoil terminal status says more."),
             )
-        desk.wait(status.revision, left)
+        desk.wait(status.revision, min(left, KEY_REFUSED_MS - passed) if passed < KEY_REFUSED_MS else left)

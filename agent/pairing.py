@@ -19,6 +19,16 @@ from protocol.events import Paired, PairingFailed, PairingShown
 _UNDER_WAY = (PairingStage.STARTED, PairingStage.COMPARE)
 
 
+def unsaid(terminal: str, pinned: bytes | None, last: bytes | None) -> tuple[Fact, ...]:
+    """What the journal lacks of the key that is pinned at a start. last: the key by the journal's last word on it."""
+    if pinned == last:
+        return ()
+    if pinned is not None:
+        return (TerminalPaired(terminal=terminal, public_key=pinned, replaced=last, found=True),)
+    assert last is not None
+    return (TerminalUnpaired(terminal=terminal, public_key=last, found=True),)
+
+
 class Pairing:
     """pairs: the dialect has pairing at all. pinned: the terminal's public key, None while unpaired."""
 

@@ -18,7 +18,7 @@ from agent.journal import engine
 from agent.journal.entries import Entry
 from agent.journal.reader import Reader
 
-VERSION = 1
+VERSION = 2
 """Of the schema below; another one is rebuilt."""
 _CHUNK = 1024
 
@@ -42,9 +42,16 @@ _TRANSACTION = (
 _FEE = ("seq", "at", "date", "reference", "type", "amount_minor", "currency", "rule", "description")
 _DEVICE = ("seq", "at", "date", "kind", "severity", "code", "detail")
 _FINDING = ("seq", "at", "kind", "facts")
+_PAIRING = ("seq", "at", "kind", "public_key")
 _INTEGERS = {"seq", "at", "amount_minor", "currency", "terminal_time", "voided"}
 
-_TABLES = {"transactions": _TRANSACTION, "fees": _FEE, "device_events": _DEVICE, "findings": _FINDING}
+_TABLES = {
+    "transactions": _TRANSACTION,
+    "fees": _FEE,
+    "device_events": _DEVICE,
+    "findings": _FINDING,
+    "pairings": _PAIRING,
+}
 _INDEXES = {
     "transactions": (["date", "seq"], ["reference"], ["trace"], ["amount_minor"]),
     "fees": (["date"], ["reference"]),
@@ -58,10 +65,12 @@ _FINDING_KINDS = frozenset(
         "log.replaced",
         "log.rolled_back",
         "security.seen",
+        "line.flooded",
         "head.mismatch",
         "terminal.result_unasked",
     }
 )
+PAIRING_KINDS = ("terminal.paired", "terminal.unpaired")
 _ALARMING_DEVICE_KINDS = frozenset({"fault", "tamper", "serial_changed", "merchant_changed"})
 
 
@@ -127,6 +136,19 @@ class Projection:
             if busy():
                 return
 
+    def last_pairing(self, journal: Reader) -> Entry | None:
+        """The journal's last word on which key is pinned: the entry itself, wherever the views stand. Raises JournalDamaged.
+
+        What the views were built from is asked of them, so that no start reads a long journal from end to end.
+        """
+        try:
+            built = self.size if self.size <= journal.size and journal.root_at(self.size) == self._root else 0
+            row = self._connection.execute("SELECT max(seq) FROM pairings WHERE seq < ?", (built,)).fetchone()
+        except engine.Error:  # made anew by the next `catch_up`
+            built, row = 0, (None,)
+        newer = journal.last_of(PAIRING_KINDS, built)
+        return newer if newer is not None or row[0] is None else journal.entry(row[0])
+
     def rebuild(self, journal: Reader, progress: Callable[[int], None] | None = None) -> int:
         """Throw the views away and make them from the journal; answers the number of entries read."""
         self._make()
@@ -166,6 +188,10 @@ class Projection:
             elif entry.kind == "terminal.device":
                 rows["device_events"].append(self._row(_DEVICE, entry, body, at=body["event"]["at"]))
                 if body["severity"] == "major" or body["kind"] in _ALARMING_DEVICE_KINDS:
+                    rows["findings"].append(_finding(entry))
+            elif entry.kind in PAIRING_KINDS:
+                rows["pairings"].append((entry.seq, entry.at, entry.kind, body["public_key"]))
+                if "found" in body and "replaced" in body:
                     rows["findings"].append(_finding(entry))
             elif entry.kind in _FINDING_KINDS:
                 rows["findings"].append(_finding(entry))

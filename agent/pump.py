@@ -19,7 +19,7 @@ from agent.journal.kinds import EventGap, EventId, EventUnreadable, Fact, HeadMi
 from agent.line_state import REFUSED_RETRY_MS, LineState
 from agent.log_position import Arrival, LogPosition
 from agent.pairing import Pairing
-from agent.security_counts import DayBound, SecurityCounts
+from agent.security_counts import SecurityCounts
 from agent.views import LinkState, NoticeCode
 from protocol import messages as m
 from protocol.conversation import Conversation
@@ -43,8 +43,6 @@ from protocol.events import (
 
 RECORD_RETRY_MS = 5_000
 """How long after a failed commit, or a SYNC refused, the events are asked for again."""
-MOST_RESULTS_A_DAY = 1_000
-"""Outcomes that nobody waited for; a terminal that repeats itself for ever fills no disk."""
 
 
 class Pump:
@@ -87,7 +85,6 @@ class Pump:
         self._waiting: dict[int, Callable[[m.Reply | None, int, int], None]] = {}
         self._asked: dict[int, int] = {}  # request id -> the desk's token
         self._security = SecurityCounts()
-        self._results = DayBound(MOST_RESULTS_A_DAY)
         self._line = LineState()
         self._actions: list[a.Action] = []
         self._shown: a.Show | None = None
@@ -238,7 +235,7 @@ class Pump:
     def _take_message(self, received: Received, now: int, wall: int) -> None:
         message, digest = received.message, received.sha256
         if isinstance(message, m.Result):
-            if self._results.may(wall):
+            if self._security.result(wall):
                 self._facts.append(ResultUnasked(terminal=self._terminal, sha256=digest, result=message))
         elif isinstance(message, m.UnsolicitedEvent) and self._hello is not None:
             epoch = self._hello.log_epoch

@@ -24,13 +24,23 @@ from agent.views import (
 )
 
 _CNY = 156
-_FINDINGS_SHOWN = 20
+_SHOWN_OF_A_KIND = 3
+"""Findings shown one by one; a flood of one kind hides no other."""
 
 _ROW = """
 SELECT t.seq, t.reference, t.kind, t.outcome, t.product, t.amount_minor, t.currency,
        (SELECT sum(f.amount_minor) FROM fees f WHERE f.reference = t.reference) AS fee_minor,
        t.masked_pan, t.trace, t.batch, t.rrn, t.at, t.voided
 FROM transactions t
+"""
+_FINDINGS = """
+WITH ranked AS (
+    SELECT seq, at, kind, facts, row_number() OVER (alike ORDER BY seq DESC) AS place, count(*) OVER alike AS alike_count
+    FROM findings WHERE at >= ?1
+    WINDOW alike AS (PARTITION BY kind, CASE kind WHEN 'terminal.device' THEN json_extract(facts, '$.kind') END)
+)
+SELECT seq, at, kind, facts, CASE place WHEN ?2 THEN alike_count - place ELSE 0 END AS more
+FROM ranked WHERE place <= ?2 ORDER BY seq DESC
 """
 _YUAN = re.compile(r"(\d{1,13})\.(\d{2})")
 
@@ -41,6 +51,8 @@ _NOTICE_OF_KIND = {
     "log.rolled_back": NoticeCode.LOG_ROLLED_BACK,
     "log.replaced": NoticeCode.LOG_REPLACED,
     "security.seen": NoticeCode.SECURITY,
+    "line.flooded": NoticeCode.LINE_FLOODED,
+    "terminal.paired": NoticeCode.KEY_FOUND,
     "head.mismatch": NoticeCode.HEAD_MISMATCH,
     "terminal.device": NoticeCode.DEVICE_FAULT,
     "terminal.result_unasked": NoticeCode.RESULT_UNASKED,
@@ -156,12 +168,14 @@ class Reading:
         return TransactionDetail(row, entries)
 
     def findings(self, since: int) -> tuple[Notice, ...]:
-        """What the journal says that a person should see, newest first, from `since` (ms UTC) on."""
-        rows = self._all(
-            "SELECT seq, at, kind, facts FROM findings WHERE at >= ? ORDER BY seq DESC LIMIT ?", since, _FINDINGS_SHOWN
-        )
+        """What the journal says that a person should see, newest first, from `since` (ms UTC) on.
+
+        Of one kind (of a device's events: of each of theirs) no more than three; the last of them says how many more.
+        """
+        rows = self._all(_FINDINGS, since, _SHOWN_OF_A_KIND)
         return tuple(
-            Notice(_NOTICE_OF_KIND[row["kind"]], row["at"], _flat(json.loads(row["facts"])), row["seq"]) for row in rows
+            Notice(_NOTICE_OF_KIND[row["kind"]], row["at"], _flat(json.loads(row["facts"])), row["seq"], row["more"])
+            for row in rows
         )
 
     def last_at(self) -> int:

@@ -20,19 +20,22 @@ from queue import Empty, SimpleQueue
 from agent import actions as a
 from agent import link_keys
 from agent.capabilities import capabilities
-from agent.errors import PortError, PortMissing
+from agent.errors import LinkError, PortError, PortMissing
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import Signer
+from agent.journal.kinds import Fact, TerminalPaired
 from agent.journal.reader import Head
 from agent.journal.store import Journal
+from agent.notices import pairing_words
+from agent.pairing import unsaid
 from agent.port import Port
 from agent.projection import Projection
 from agent.pump import Pump
 from agent.refusals import asked_in_vain, order_refused, unspoken
 from agent.settings import Settings
 from agent.storage import Storage
-from agent.views import LinkState, LinkView
+from agent.views import LinkState, LinkView, PairingStage
 from protocol.conversation import Conversation
 from protocol.dialect import LinkKeys, Role, dialect
 from protocol.messages import Reply, Request
@@ -43,6 +46,8 @@ REOPEN_MS = 500
 """How often a lost port is tried again."""
 LOOK_MS = 5_000
 """How often the port's name is looked at: a link that leads to another device now means that one."""
+_ENDED_BEFORE = (a.Refusal.NOTHING_TO_CONFIRM, a.Refusal.FAILED)
+"""The pairing came to nothing before the order: its own words say why."""
 ORDER_S = 15
 """How long an order of the desk about the pairing may take; what it waits for is this computer's disk."""
 
@@ -84,8 +89,9 @@ class Runner:
         )
         self._pump.terminal_time = head.at if last_events else 0  # what came before was said by no terminal
         self.head: Head = head
+        self._last_at = head.at
         self.shown = a.Show(LinkState.CONNECTING, (), None, pinned)
-        self._since = _wall()
+        self._since = self.now()
         self._changed = threading.Condition()
         self.revision = 1
         self.broken: Exception | None = None
@@ -95,10 +101,23 @@ class Runner:
         self._look_at: int | None = None
         self._tokens: dict[int, Future[a.Answer | a.Done]] = {}
         self._last_token = 0
-        self._storage = Storage(
-            journal, signer, Projection(home.views, settings.time_zone), self._inbox.put, self._views_moved
-        )
+        projection = Projection(home.views, settings.time_zone)
+        try:
+            missing = self._unsaid(pinned, journal, projection) if pairs else ()
+        except BaseException:
+            projection.close()
+            raise
+        self._storage = Storage(journal, signer, projection, self._inbox.put, self._views_moved)
+        if missing:
+            self._storage.put(a.Record(0, self.now(), missing))
         self._thread = threading.Thread(target=self._run, name="pump")
+
+    def _unsaid(self, pinned: bytes | None, journal: Journal, projection: Projection) -> tuple[Fact, ...]:
+        """The key is kept before it is recorded: whoever ended the agent in between, or changed the file, left no entry."""
+        last = projection.last_pairing(journal)
+        is_paired = last is not None and last.kind == TerminalPaired.kind
+        recorded = bytes.fromhex(last.body["public_key"]) if last is not None and is_paired else None
+        return unsaid(self._settings.terminal, pinned, recorded)
 
     # -- for the desk --------------------------------------------------------------------------------------------------
 
@@ -125,9 +144,12 @@ class Runner:
         self._storage.close()
 
     def now(self) -> int:
-        """The home's clock (ms UTC): the terminal's in a simulated home, where the dialect tells it."""
+        """The home's clock (ms UTC): the terminal's in a simulated home, where the dialect tells it.
+
+        Before the terminal has told one, it stands where the journal does.
+        """
         by_terminal = self._settings.simulated and self._dialect.hello is not None
-        return self._pump.terminal_time if by_terminal else _wall()
+        return (self._pump.terminal_time or self._last_at) if by_terminal else _wall()
 
     @property
     def last_event(self) -> int:
@@ -166,8 +188,13 @@ class Runner:
     def order(self, made: Callable[[int], a.PairingOrder]) -> None:
         """Have a pairing order carried out, durably, and wait for it. made: the token -> the order. Raises LinkError."""
         answer = self._await(made, ORDER_S)
-        if not isinstance(answer, a.Done) or answer.refusal is not None:
-            raise order_refused(answer.refusal if isinstance(answer, a.Done) else None)
+        if not isinstance(answer, a.Done):
+            raise order_refused(None)
+        view = self.shown.pairing
+        if answer.refusal in _ENDED_BEFORE and view is not None and view.stage is PairingStage.FAILED:
+            raise LinkError(*pairing_words(view.reason))
+        if answer.refusal is not None:
+            raise order_refused(answer.refusal)
 
     def _await(self, made: Callable[[int], a.Input], timeout_s: float) -> a.Answer | a.Done | None:
         answer: Future[a.Answer | a.Done] = Future()

@@ -122,18 +122,28 @@ class NoticeCode(StrEnum):
     DEVICE_FAULT = "device_fault"
     RESULT_UNASKED = "result_unasked"
     """The terminal told an outcome that nobody waited for."""
+    LINE_FLOODED = "line_flooded"
+    """More of one kind came off the line in a day than is recorded one by one."""
+    KEY_FOUND = "key_found"
+    """At a start, another key stood pinned than the one recorded last."""
+    KEY_DAMAGED = "key_damaged"
+    """The file of the terminal's key holds none; no agent can start."""
     RECORDING_STOPPED = "recording_stopped"
     """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """code and the facts its words need (`agent.notices.words`). seq: the journal entry that says so, if any."""
+    """code and the facts its words need (`agent.notices.words`). seq: the journal entry that says so, if any.
+
+    more: how many older ones of its kind the journal holds beside it, which are not shown one by one.
+    """
 
     code: NoticeCode
     at: int
     facts: dict[str, str] = field(default_factory=dict)
     seq: int | None = None
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,17 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-_DASHES = r"\-\u058a\u05be\u2010-\u2015\u2212\u2e3a\u2e3b\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d"
-_UNSEEN = r"\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+_DASHES = (
+    r"\-\u058a\u05be\u1400\u1806\u2010-\u2015\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0"
+    r"\ufe31\ufe32\ufe58\ufe63\uff0d\U00010d6e\U00010ead"
+)
+"""Unicode's dash punctuation, and the minus sign."""
+_UNSEEN = (
+    r"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Format characters and the default-ignorable ones: nobody sees them between two digits."""
 _GROUPED_DIGITS = re.compile(rf"\d(?:[\s./_·{_DASHES}{_UNSEEN}]{{0,3}}\d){{11,}}")
 _TRACK = re.compile(r"(?<!\d)(?P<number>\d{12,}+)(?P<rest>[=D]\d{4,}|\^[^^]{2,26}\^\d{4,})")
 """ISO/IEC 7813: on track 2 expiry, service code and more follow a number and `=` (`D` where packed), on track 1 `^name^`."""

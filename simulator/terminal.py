@@ -241,7 +241,8 @@ class Terminal:
             self._conversation.pair(now)
 
     def _take_pairing(self, event: PairingShown | Paired | PairingFailed, now: int) -> None:
-        if self._shown or not isinstance(event, PairingFailed):  # a knock that came to nothing is no news
+        shown_before = self._shown
+        if shown_before or not isinstance(event, PairingFailed):  # a knock that came to nothing is no news
             self._news.append(event)
         self._shown = isinstance(event, PairingShown)
         self._number = event.number if isinstance(event, PairingShown) else ""
@@ -251,13 +252,14 @@ class Terminal:
                     self._conversation.confirm_pairing(now)
             case Paired(peer=peer):
                 self._keys = None if self._keys is None else replace(self._keys, peer=peer)
+                if self._pairing is PairingMode.AUTO:
+                    self.allow_pairing(now)
+            case PairingFailed(PairingFailure.NO_ANSWER) if not shown_before:
                 self.allow_pairing(now)
-            case PairingFailed(PairingFailure.NO_ANSWER):
+            case PairingFailed(PairingFailure.NO_ANSWER | PairingFailure.BROKEN) if self._pairing is PairingMode.AUTO:
                 self.allow_pairing(now)
-            case PairingFailed(PairingFailure.BROKEN) if self._pairing is PairingMode.AUTO:
-                self.allow_pairing(now)
-            case PairingFailed():
-                pass  # a person allows the next one, by a no or by a word of its own
+            case _:
+                pass  # once a number was shown, a person allows the next pairing: by a no, or by a word of its own
 
     # -- what the agent said -------------------------------------------------------------------------------------------
 

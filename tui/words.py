@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.notices import words
-from agent.views import EchoReport, LinkState, LinkView, Notice, NoticeCode, SelfTestReport, SyncResult, translator
+from agent.views import (
+    Capability,
+    EchoReport,
+    LinkState,
+    LinkView,
+    Notice,
+    NoticeCode,
+    SelfTestReport,
+    Status,
+    SyncResult,
+    translator,
+)
 from agent.wording import kind_name, outcome_name, product_name
 from tui.figures import plain
 
@@ -73,6 +84,20 @@ def link_trouble(view: LinkView) -> tuple[str, str] | None:
             _("Start it with: counterfoil serve."),
         ),
     }.get(view.state)
+
+
+def tells_nothing(status: Status | None) -> bool:
+    """True where the line has no words for what is done at the terminal itself: no figure of a day is whole then."""
+    return status is not None and Capability.EVENTS not in status.link.speaks
+
+
+def unsaid_at_all(*, short: bool = False) -> str:
+    """short: one line of a small display."""
+    if short:
+        return _("It tells nothing itself: keep slips.")
+    return _(
+        "This terminal's line tells nothing of its own: what is done at the terminal is not counted here. Keep its slips."
+    )
 
 
 def notice(notice: Notice) -> tuple[str, str]:

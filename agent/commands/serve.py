@@ -18,7 +18,7 @@ from agent.language import _
 from agent.notices import words
 from agent.opening import agent_at_work, passphrase_sources
 from agent.settings import Settings
-from agent.views import LinkState, Status
+from agent.views import Capability, LinkState, Notice, NoticeCode, Status
 
 
 @click.command()
@@ -53,13 +53,13 @@ def serve(
         signal.signal(number, leave)
     with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
         working.set()
-        told = None
+        state, told = None, frozenset[Told]()
         while not stop.is_set():
             status = desk.status()
-            if (shown := _shown(status)) != told:
-                told = shown
+            for line in _news(status, state, told):
                 with suppress(OSError):  # whoever read the log has gone; recording goes on
-                    click.echo(shown, err=True)
+                    click.echo(line, err=True)
+            state, told = status.link.state, frozenset(map(_told, status.notices))
             # A short wait, so that a signal is answered at once: waiting on a condition does not end with one.
             desk.wait(status.revision, 500)
 
@@ -80,14 +80,32 @@ def settings_for(home: Home, *, simulated: bool) -> Settings:
     return settings
 
 
-def _shown(status: Status) -> str:
+Told = tuple[NoticeCode, int, int | None, tuple[tuple[str, str], ...]]
+
+
+def _told(notice: Notice) -> Told:
+    """What makes a notice another one; not how many older ones stand behind it."""
+    return notice.code, notice.at, notice.seq, tuple(sorted(notice.facts.items()))
+
+
+def _news(status: Status, state: LinkState | None, told: frozenset[Told]) -> list[str]:
+    """What was not said before; state: of the line, as it was said last; told: the notices that stood then."""
+    news = [_of_state(status)] if status.link.state is not state else []
+    news += [" ".join(words(notice)) for notice in status.notices if _told(notice) not in told]
+    return [line for line in news if line]
+
+
+def _of_state(status: Status) -> str:
+    recorded = _("The terminal answers; everything is recorded as it happens.")
+    if Capability.EVENTS not in status.link.speaks:
+        recorded = _(
+            "The terminal answers. It tells nothing of its own: what is done at it is not recorded; keep its slips."
+        )
     states = {
-        LinkState.UP: _("The terminal answers; everything is recorded as it happens."),
+        LinkState.UP: recorded,
         LinkState.CONNECTING: _("Waiting for the terminal to answer."),
         LinkState.PORT_LOST: _("The line to the terminal is lost; it is tried again by itself."),
         LinkState.REFUSED: _("The terminal that answers is refused."),
         LinkState.UNPAIRED: "",  # the notice says it
     }
-    lines = [states.get(status.link.state, "")]
-    lines += [" ".join(words(notice)) for notice in status.notices]
-    return "\n".join(line for line in lines if line)
+    return states.get(status.link.state, "")

@@ -51,6 +51,11 @@ MESSAGE_KINDS: dict[type, str] = {
 }
 
 
+FOUND = (
+    "true where the agent found it so at its start: it was killed before it could say so, or a hand changed the file"
+)
+
+
 def _means(text: str) -> Any:
     """A field without a default; the text goes into docs/journal.md."""
     return field(metadata={"means": text})
@@ -130,6 +135,7 @@ class TerminalPaired:
     terminal: str = _means("the terminal's id")
     public_key: bytes = _means("its static X25519 public key")
     replaced: bytes | None = _means("the key that was pinned before, where that was another")
+    found: bool | None = field(default=None, metadata={"means": FOUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,7 @@ class TerminalUnpaired:
     kind: ClassVar[str] = "terminal.unpaired"
     terminal: str = _means("the terminal's id")
     public_key: bytes = _means("the key that was pinned")
+    found: bool | None = field(default=None, metadata={"means": FOUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +205,19 @@ class SecuritySeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineFlooded:
+    """More of one kind came off the line in a day than is recorded one by one; the rest is counted."""
+
+    kind: ClassVar[str] = "line.flooded"
+    what: str = _means("which kind of entry: `terminal.result_unasked`, `event.unreadable` or `security.seen`")
+    day: int = _means("start of the day (UTC), ms UTC")
+    most: int = _means("how many were recorded one by one")
+    dropped: int = _means(
+        "how many more came: 1 in the entry of the first; in a second one, of the day's end, all of them"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadMismatch:
     """A remembered head that this journal does not fit."""
 
@@ -219,6 +239,7 @@ Fact = (
     | LogReplaced
     | LogRolledBack
     | SecuritySeen
+    | LineFlooded
     | HeadMismatch
 )
 
@@ -239,6 +260,7 @@ KINDS: dict[str, type] = {
     "log.replaced": LogReplaced,
     "log.rolled_back": LogRolledBack,
     "security.seen": SecuritySeen,
+    "line.flooded": LineFlooded,
     "head.mismatch": HeadMismatch,
 }
 """kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""

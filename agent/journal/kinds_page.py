@@ -130,7 +130,8 @@ def _kind_of(annotation: str) -> str:
 
 
 def _type_name(annotation: str) -> str:
-    name = {"int": "integer", "bytes": "hex", "EventId": "object"}.get(annotation.split(" |", maxsplit=1)[0], "text")
+    names = {"int": "integer", "bytes": "hex", "bool": "boolean", "EventId": "object"}
+    name = names.get(annotation.split(" |", maxsplit=1)[0], "text")
     return f"{name}, optional" if "None" in annotation else name
 
 

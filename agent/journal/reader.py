@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,14 @@ class Reader:
         if second > present:
             raise ValueError("the journal is not that long")
         return merkle.consistency_proof(first, second, self.node)
+
+    def last_of(self, kinds: Iterable[str], start: int = 0) -> Entry | None:
+        """The last entry of one of these kinds, from entry `start` on; only that one is decoded. Raises JournalDamaged."""
+        marks = [f'"kind":"{kind}"' for kind in kinds]  # no text in an entry can hold one: its quotes are escaped
+        tests = " OR ".join(["instr(body, ?)"] * len(marks))
+        query = f"SELECT max(seq) FROM entry WHERE seq >= ? AND seq < ? AND ({tests})"  # noqa: S608
+        (seq,) = self._one(query, (start, self.size, *marks))
+        return None if seq is None else self.entry(seq)
 
     # The terminal's event stream
 

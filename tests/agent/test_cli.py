@@ -197,7 +197,7 @@ def test_a_home_for_another_dialect_says_what_its_wire_cannot(tmp_path: Path) ->
     assert (made["dialect"], made["pairs"], made["fingerprint"]) == ("telium", False, None)
     assert (made["line_rate"], made["line_format"]) == (found.line_rate, found.line_format)
     status = answer(home, "terminal", "status")
-    assert (status["state"], status["dialect"], status["paired"]) == ("off", "telium", True)
+    assert (status["state"], status["dialect"], status["paired"]) == ("off", "telium", None)
     assert "sale" in status["speaks"] and "events" not in status["speaks"] and not status["identifies"]
     other = run_counterfoil(
         *("--home", str(tmp_path / "O"), "init", "--terminal", "T", "--port", "/dev/null", "--dialect", "telium"),

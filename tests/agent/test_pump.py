@@ -262,7 +262,7 @@ def test_an_outcome_that_nobody_waited_for_is_recorded() -> None:
 
 
 def test_outcomes_that_nobody_waited_for_are_bounded_by_the_day() -> None:
-    bound = DayBound(2)
+    bound = DayBound("terminal.result_unasked", 2)
     assert [bound.may(DAY_MS - 1) for _ in range(3)] == [True, True, False]
     assert bound.may(DAY_MS)
 

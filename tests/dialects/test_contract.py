@@ -69,7 +69,7 @@ class Counter(Pair):
 
     def ask(self, message: m.Request) -> Replied | RequestFailed:
         number = self.agent.request(message, self.now)
-        for _ in range(240):
+        for _ in range(600):
             self.run(500)
             for event in self.told[AGENT]:
                 if isinstance(event, Replied | RequestFailed) and event.request_id == number:

@@ -18,6 +18,9 @@ edges = st.sampled_from([0, 1, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2
 unsigned = st.one_of(edges, st.integers(0, LARGEST_MINOR))
 signed = st.one_of(edges, edges.map(int.__neg__), st.integers(-LARGEST_MINOR, LARGEST_MINOR))
 currencies = st.sampled_from([156, 1, 36, 344, 840, 978, 999])
+LAST_MS = 253_402_300_799_999
+"""The last ms of the year 9999."""
+times = st.one_of(st.sampled_from([0, 1_772_409_600_000, LAST_MS]), st.integers(0, LAST_MS))
 references = st.binary(min_size=16, max_size=16).map(bytes.hex)
 
 _letters = st.one_of(
@@ -83,6 +86,7 @@ def _single(kind: str, most: int, of: Any) -> st.SearchStrategy[Any]:
         "unsigned": unsigned,
         "counting": unsigned.filter(bool),
         "short unsigned": st.one_of(st.sampled_from([0, 1, 2**32 - 1]), st.integers(0, 2**32 - 1)),
+        "time": times,
         "ppm": st.one_of(st.sampled_from([0, 1_000_000]), st.integers(0, 1_000_000)),
         "page": st.one_of(st.sampled_from([1, 9_999]), st.integers(1, 9_999)),
         "flag": st.booleans(),

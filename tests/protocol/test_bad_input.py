@@ -3,16 +3,22 @@ what to do. Every row is written by hand from the tables of docs/protocol.md §3
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from protocol import messages as m
 from protocol.dialects.native import wire
-from protocol.dialects.native.codec import decode, decode_hello, encode, too_long
+from protocol.dialects.native.codec import decode, decode_hello, encode, encode_hello, too_long
+from protocol.dialects.native.records import Field
 from protocol.errors import MessageError, NotUnderstood, OutOfBounds
 from protocol.money import Money
-from tests.properties.strategies import tlv
+from tests.properties.strategies import EVERY_LAYOUT, tlv
+from tests.protocol.pair import HELLO
+from tests.vectors.build_native import MESSAGES
 
 REF = "0192f3a4b5c67d8e9fa0b1c2d3e4f506"
 PAN = "6250941006528599"  # a published test number
@@ -22,7 +28,8 @@ def h(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-# A SALE of ¥123.45, a FEE of ¥0.74 and a page of a settlement, whose parts the rows replace.
+# A SALE of ¥123.45, a FEE of ¥0.74, a page of a settlement, a notice, a RESULT and what a terminal says of itself, whose parts the
+# rows replace.
 SALE = {0x0003: h("08"), 0x8010: h(REF), 0x8091: h("009c3039"), 0x8090: h("7530")}
 FEE = {0x0001: h("07"), 0x0002: h("02"), 0x8030: h("01"), 0x8031: h("009c4a")}
 PAGE = {
@@ -34,7 +41,11 @@ NOTICE = {
     0x0001: h("09"), 0x0002: h("02"), 0x00A0: b"N", 0x80A8: h("01"), 0x80A1: h("1770"), 0x80A2: h("03"), 0x00A3: h("01"),
     0x00A4: b"text", 0x00A5: bytes(32),
 }  # fmt: skip
-CODES = {id(SALE): 0x0210, id(FEE): 0x0102, id(PAGE): 0x0105, id(NOTICE): 0x0104}
+RESULT = {0x0003: h("08"), 0x8010: h(REF), 0x8094: h("01"), 0x0019: h("01")}
+INFO = {0x0003: h("08"), 0x0060: b"S", 0x0061: b"M", 0x0062: b"F", 0x0017: b"1", 0x0018: b"2", 0x0063: h("01")}
+EVERY = (SALE, FEE, PAGE, NOTICE, RESULT, INFO)
+CODES = dict(zip(map(id, EVERY), (0x0210, 0x0102, 0x0105, 0x0104, 0x0290, 0x0283), strict=True))
+YEAR_10000 = h("e677d21fdc00")  # ms from 1970 to the first moment of the year 10000
 LINE = tlv(0x8011, h("01")) + tlv(0x8013, h("009c4a")) + tlv(0x80BE, h("009c00")) + tlv(0x0015, b"1")
 
 
@@ -83,6 +94,13 @@ ROWS: list[tuple[str, dict[int, bytes], dict[int, bytes | None], bytes, int, str
     ("a day with strokes", PAGE, {0x00BC: b"26/03/02"}, b"", 0x00BC, "due_date"),
     ("a day of seven digits", PAGE, {0x00B0: b"2026032"}, b"", 0x00B0, "date"),
     ("page 0", PAGE, {0x80B1: h("00")}, b"", 0x80B1, "page"),
+    ("an event after the year 9999", FEE, {0x0002: YEAR_10000}, b"", 0x0002, "at"),
+    ("a terminal's time after the year 9999", RESULT, {0x0019: YEAR_10000}, b"", 0x0019, "terminal_time"),
+    ("a clock after the year 9999", INFO, {0x0063: YEAR_10000}, b"", 0x0063, "clock"),
+    ("a tariff from the year 10000 on", NOTICE, {0x80A2: YEAR_10000}, b"", 0x80A2, "effective_from"),
+    ("a notice of the year 10000", NOTICE, {0x00A3: YEAR_10000}, b"", 0x00A3, "published"),
+    ("a time of no bytes", FEE, {0x0002: b""}, b"", 0x0002, "at"),
+    ("a time that is not minimal", FEE, {0x0002: h("0001")}, b"", 0x0002, "at"),
     ("a rate above the whole", NOTICE, {0x80A1: h("0f4241")}, b"", 0x80A1, "rate_ppm"),
     ("a choice that there is not", FEE, {0x8030: h("63")}, b"", 0x8030, "type"),
     # what stands there twice or not at all
@@ -121,8 +139,8 @@ def shows(raw: str, of: bytes) -> bool:
 
 
 def test_the_parts_are_right_as_they_are() -> None:
-    for of in (SALE, FEE, PAGE, NOTICE):
-        assert isinstance(decode(said(of)), m.Sale | m.Fee | m.Settlement | m.TariffNotice)
+    kinds = (m.Sale, m.Fee, m.Settlement, m.TariffNotice, m.Result, m.DeviceInfo)
+    assert [type(decode(said(of))) for of in EVERY] == list(kinds)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -138,8 +156,8 @@ def test_bad_bytes(
     assert field in error.reason
     assert error.todo
     assert error.message_type == CODES[id(of)]
-    assert error.request_id == (8 if of is SALE else None)
-    assert error.number == (None if of is SALE or of.get(1) != changes.get(1, of.get(1)) else of[1][0])
+    assert error.request_id == (8 if 3 in of else None)
+    assert error.number == (None if 3 in of or of[1] != changes.get(1, of[1]) else of[1][0])
     assert shows(error.raw, raw)
     for hidden in (PAN, PAN.encode().hex(), PAN[6:12], PAN[6:12].encode().hex(), "301210100000", b"301210100000".hex()):
         if payload != "nothing":
@@ -147,6 +165,85 @@ def test_bad_bytes(
     assert PAN not in error.reason + str(error) + repr(error)
     with pytest.raises(NotUnderstood):
         wire.reference_decode(raw)
+
+
+def test_a_hello_after_the_year_9999() -> None:
+    good = encode_hello(replace(HELLO, clock=253_402_300_799_999))
+    last = tlv(0x0063, (int.from_bytes(YEAR_10000) - 1).to_bytes(6))
+    assert last in good and decode_hello(good).clock == 253_402_300_799_999
+    with pytest.raises(NotUnderstood, match="clock") as refused:
+        decode_hello(good.replace(last, tlv(0x0063, YEAR_10000)))
+    assert refused.value.tag == 0x0063
+    with pytest.raises(OutOfBounds, match="clock"):
+        encode_hello(replace(HELLO, clock=253_402_300_800_000))
+
+
+# -- the reason repeats nothing ----------------------------------------------------------------------------------------
+
+
+def luhn_digit(body: str) -> str:
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in body[::-2])
+    return str(-(doubled + sum(int(digit) for digit in body[-2::-2])) % 10)
+
+
+cards = st.integers(12, 18).flatmap(
+    lambda n: st.text("0123456789", min_size=n, max_size=n).map(lambda body: body + luhn_digit(body))
+)
+FORMS = {
+    "ASCII": lambda pan: b"card " + pan.encode(),
+    "alone": lambda pan: pan.encode(),
+    "grouped": lambda pan: b" ".join(pan[i : i + 4].encode() for i in range(0, len(pan), 4)),
+    "UTF-16": lambda pan: pan.encode("utf-16-be"),
+    "full-width": lambda pan: "".join(chr(0xFF10 + int(digit)) for digit in pan).encode(),
+    "BCD": lambda pan: h(pan + "f" * (len(pan) % 2)),
+    "BCD, half a byte on": lambda pan: h(f"f{pan}" + "f" * ((len(pan) + 1) % 2)),
+    "track 2": lambda pan: f";{pan}=30121010000012300000?".encode(),
+    "a number": lambda pan: int(pan).to_bytes((int(pan).bit_length() + 7) // 8 or 1),
+    "an amount": lambda pan: h("009c") + int(pan).to_bytes((int(pan).bit_length() + 7) // 8 or 1),
+    "a record": lambda pan: tlv(0, tlv(0x8011, pan.encode()))[2:],
+    "an unknown tag of a record": lambda pan: tlv(0, tlv(0xFABC, pan.encode()))[2:],
+    "a record that lies": lambda pan: pan.encode(),
+    "a masked one, spoilt": lambda pan: pan[:6].encode() + b"*x" + pan.encode(),
+}
+"""How a card number can come in a field that is not for one."""
+FIELDS = [
+    pytest.param(layout, field, id=f"{layout.message.__name__}.{field.name}")
+    for layout in EVERY_LAYOUT
+    for field in layout.fields
+]
+
+
+def windows(digits: str) -> set[str]:
+    return {digits[i : i + 13] for i in range(len(digits) - 12)}
+
+
+@pytest.mark.parametrize(("layout", "field"), FIELDS)
+def test_no_reason_repeats_what_was_read(layout: wire.Layout, field: Field) -> None:
+    """Reasons go to the journal and to screens as they are: no 13 digits in a row of what came, as text, number or hexadecimal."""
+    whole = next(each for each in (*MESSAGES.values(), HELLO) if type(each) is layout.message)
+    good = {f.tag: f.value.pack(getattr(whole, f.name)) for f in layout.fields if f.required}
+
+    @settings(max_examples=8)
+    @given(cards)
+    @example(PAN)
+    @example("4111111111111111")
+    @example("4222222222222")
+    @example("6205500000000000004")  # the largest there is, and still a signed integer of 8 bytes
+    def held(pan: str) -> None:
+        for form in FORMS.values():
+            raw = layout.code.to_bytes(2) + b"".join(
+                tlv(tag, part) for tag, part in {**good, field.tag: form(pan)}.items()
+            )
+            for judge in (decode, decode_hello, wire.reference_decode):
+                try:
+                    judge(raw)
+                except NotUnderstood as refused:
+                    told = refused.reason.lower()
+                    runs = "".join(c if c in "0123456789abcdef" else " " for c in told).split()
+                    seen = {window for run in runs for window in windows(run)}
+                    assert seen.isdisjoint(windows(pan) | windows(raw.hex())), told
+
+    held()
 
 
 def test_a_message_of_16_kib_and_one_byte() -> None:
@@ -188,6 +285,17 @@ def sale(**changes: Any) -> m.Sale:
         (sale(reference="x" * 32), 0x8010, "reference"),
         (sale(operator="店" * 6), 0x0024, "operator"),
         (m.Echo(data=bytes(15_001)), 0x00E0, "data"),
+        (m.Fee(number=1, at=253_402_300_800_000, type=m.FeeType.MDR, amount=Money(1)), 0x0002, "at"),
+        (
+            m.Result(reference=REF, state=m.RequestState.APPROVED, terminal_time=253_402_300_800_000, request_id=1),
+            0x0019,
+            "terminal_time",
+        ),
+        (
+            m.DeviceInfo(serial_number="S", model="M", firmware="F", mid="1", tid="2", clock=253_402_300_800_000),
+            0x0063,
+            "clock",
+        ),
         (sale(amount=None), 0x8091, "amount: missing"),
         (m.DepositReturn(reference=REF, amount=Money(1), application="x" * 8193), 0x80C9, "application"),
         (

@@ -226,7 +226,7 @@ def test_what_changes_the_meaning_of_money_is_critical() -> None:
 
 
 LARGEST_VALUE = {
-    "unsigned": 7, "counting": 7, "short unsigned": 4, "ppm": 3, "page": 2, "flag": 1, "choice": 1, "amount": 2 + 7,
+    "unsigned": 7, "counting": 7, "time": 6, "short unsigned": 4, "ppm": 3, "page": 2, "flag": 1, "choice": 1, "amount": 2 + 7,
     "asked amount": 2 + 7, "signed amount": 2 + 7, "reference": 16, "date": 8, "digest": 32,
 }  # fmt: skip
 """Bytes, from the table of values in docs/protocol.md."""
@@ -266,7 +266,7 @@ def test_the_largest_hello_fits_its_handshake() -> None:
     reference = "ff" * 16
     full = m.TerminalHello(
         terminal="T" * 32, log_epoch="E" * 32, boot_id="B" * 32, oldest_retained=2**53 - 1, last_written=2**53 - 1,
-        last_acknowledged=2**53 - 1, clock=2**53 - 1, uptime=2**53 - 1, simulated=True, oldest_unresolved=reference,
+        last_acknowledged=2**53 - 1, clock=253_402_300_799_999, uptime=2**53 - 1, simulated=True, oldest_unresolved=reference,
     )  # fmt: skip
     assert len(encode_hello(full)) == 2 + largest(wire.HELLO_FIELDS.fields) <= 256 - 32 - 16
 

@@ -11,6 +11,7 @@ import pytest
 from protocol import messages as m
 from protocol.conversation import HOST_MS, REPLY_MS, Conversation
 from protocol.dialect import DIALECTS, Role, dialect
+from protocol.dialects.native.framing import Direction, FrameType
 from protocol.errors import NotSpoken, OutOfBounds, UnknownDialect
 from protocol.events import (
     CloseReason,
@@ -25,6 +26,7 @@ from protocol.events import (
 )
 from protocol.masking import mask_bytes
 from protocol.money import Money
+from protocol.tickets import NO_TICKET
 from tests.dialects.exchanges import requests
 from tests.properties.strategies import tlv
 from tests.protocol.pair import HELLO, Pair, conversations
@@ -334,6 +336,40 @@ def test_progress_of_what_is_no_money_request_is_discarded(pair: Pair) -> None:
     pair.run(100)
     assert pair.told[AGENT] == []
     assert pair.agent.counters.discarded == 2
+
+
+def test_progress_of_another_reference_is_discarded_and_prolongs_nothing(pair: Pair) -> None:
+    number = pair.agent.request(replace(SALE, deadline=0), pair.now)
+    for _ in range(2):
+        pair.run(30_000)
+        pair.terminal.send(progress("ff" * 16, m.Stage.HOST, number), pair.now)
+        pair.terminal.send(progress(NO_TICKET, m.Stage.HOST, number), pair.now)  # nor one that names none
+    pair.run(9_000)
+    assert pair.told[AGENT] == [] and pair.agent.counters.discarded == 4
+    pair.run(2_000)
+    assert only(pair, AGENT, RequestFailed) == RequestFailed(number, FailReason.NO_ANSWER)
+
+
+def test_progress_of_one_sale_is_not_that_of_another(pair: Pair) -> None:
+    """Two money requests under way, by an agent that should not: each Progress belongs to the id and the reference it names."""
+    other = replace(SALE, reference="07" * 16)
+    first, second = (pair.agent.request(asked, pair.now) for asked in (SALE, other))
+    pair.terminal.send(progress(other.reference, m.Stage.PIN, first), pair.now)
+    pair.terminal.send(progress(other.reference, m.Stage.HOST, second), pair.now)
+    pair.run(100)
+    assert only(pair, AGENT, Progressed) == Progressed(second, progress(other.reference, m.Stage.HOST, second))
+
+
+def test_a_clock_that_no_deadline_can_tell_is_not_taken(pair: Pair) -> None:
+    """A terminal gone wrong: its PONG beyond 2^53 would make every sale's deadline unsayable."""
+    before = pair.agent.terminal_uptime(pair.now)
+    session = pair.terminal._link._session
+    _, wire = session.seal(FrameType.PONG, Direction.TO_AGENT, b"\xff" * 8)
+    pair.agent.receive(wire, pair.now)
+    assert pair.agent.terminal_uptime(pair.now) == before
+    pair.agent.request(replace(SALE, deadline=before + 30_000), pair.now)
+    pair.run(50)
+    assert only(pair, TERMINAL, Received).message.deadline == before + 30_000
 
 
 def test_a_result_of_another_reference_answers_nothing_and_is_still_an_outcome(pair: Pair) -> None:

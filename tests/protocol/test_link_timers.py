@@ -7,6 +7,7 @@ import pytest
 from protocol.dialect import ClockTold, LinkClosed, LinkOpened, Role
 from protocol.dialects.native.framing import Direction, Frame, FrameType, encode
 from protocol.dialects.native.link import NativeLink
+from protocol.dialects.native.link_states import SessionState
 from protocol.dialects.native.session import SessionKeys
 from protocol.events import CloseReason, LineSuspected
 from tests.protocol.pair import STATIC, conversations, frames_of, link, links
@@ -131,6 +132,108 @@ def test_a_repeated_data_frame_is_acknowledged_again_and_not_delivered() -> None
     assert peer.agent.counters.repeated == 2
 
 
+@pytest.mark.parametrize("end", [AGENT, TERMINAL])
+def test_a_frame_said_again_is_no_sign_of_life(end: Role) -> None:
+    """The peer is gone; somebody repeats its last data frame every 4 s for an hour: acknowledged each time, dead after 20 s."""
+    pair = links().join()
+    other = TERMINAL if end is AGENT else AGENT
+    pair.ends[other].send(b"the last words", urgent=True)
+    pair.run(20)
+    (recorded,) = [wire for wire in pair.wire[other] if frames_of(wire)[0].type is FrameType.DATA]
+    alone, heard_at = pair.ends[end], pair.now
+    alone.take()
+    closed, acknowledged = [], 0
+    for now in range(heard_at + 4_000, heard_at + 3_600_000, 4_000):
+        while alone.deadline is not None and alone.deadline <= now and not closed:
+            at = alone.deadline
+            alone.tick(at)
+            alone.outgoing(at)
+            closed += [(event.reason, at) for event in alone.take() if isinstance(event, LinkClosed)]
+        if closed:
+            break
+        alone.receive(recorded, now)
+        acknowledged += [frame.type for frame in frames_of(alone.outgoing(now))].count(FrameType.ACK)
+        assert alone.take() == []  # and it is delivered once
+    ((reason, at),) = closed
+    assert reason is CloseReason.PEER_SILENT and not alone.is_open
+    assert 20_000 - 20 <= at - heard_at <= 20_000
+    assert acknowledged == alone.counters.repeated == 4
+
+
+def test_a_frame_said_again_answers_no_ping_and_clears_no_hint() -> None:
+    peer = Peer()
+    data = encode(peer.keys.seal(Frame(FrameType.DATA, Direction.TO_AGENT, peer.number, 1, body=b"event")))
+    peer.agent.receive(data, START)
+    peer.heard(START)
+    peer.agent.tick(START + 5_000)
+    assert [frame.type for frame in peer.heard(START + 5_000)] == [FrameType.PING]
+    due = peer.agent.deadline
+    peer.agent.receive(data, START + 5_100)
+    assert [frame.type for frame in peer.heard(START + 5_100)] == [FrameType.ACK]
+    assert peer.agent.deadline == due == START + 10_000
+
+
+# -- the counter behind 16 bits of acknowledgement -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("next_counter", "last_sent", "data"),
+    [
+        (1, 0, 1),
+        (65_535, 7, 65_535),
+        (65_536, 7, 65_537),  # low bits 0: "none yet"
+        (65_543, 7, 65_544),  # those of the frame before
+        (65_536, 1, 65_538),  # both, one after the other
+        (131_072, 65_537, 131_074),
+        (2 * 65_536 + 7, 65_536 + 7, 2 * 65_536 + 8),
+        (65_542, 7, 65_542),
+    ],
+)
+def test_a_data_frame_takes_no_counter_that_an_old_acknowledgement_fits(
+    next_counter: int, last_sent: int, data: int
+) -> None:
+    keys = SessionKeys(7, bytes(32), bytes([1]) * 32)
+    state = SessionState(keys, next_counter=next_counter, last_sent=last_sent)
+    counter, wire = state.seal(FrameType.DATA, Direction.TO_AGENT, b"event")
+    (frame,) = frames_of(wire)
+    assert counter == frame.counter == data
+    assert (state.last_sent, state.next_counter) == (data, data + 1)
+    assert keys.open(frame) == b"event"
+    control = SessionState(keys, next_counter=next_counter, last_sent=last_sent)
+    assert control.seal(FrameType.PING, Direction.TO_AGENT, b"")[0] == next_counter  # control frames take any
+    assert control.last_sent == last_sent
+
+
+@pytest.mark.parametrize("round_the_counter", [1, 2, 1_000])
+def test_an_old_acknowledgement_is_not_taken_for_that_of_a_frame_that_was_lost(round_the_counter: int) -> None:
+    """Days of keepalives lie between two data frames, and the second one is lost: what the terminal says next acknowledges the first."""
+    peer = Peer()
+    peer.agent.send(b"first", urgent=True)
+    (first,) = peer.heard(START)
+    peer.says(FrameType.ACK, START + 10, ack=first.counter & 0xFFFF)
+    assert peer.agent.backlog == 0
+    peer.agent._session.next_counter = first.counter + 65_536 * round_the_counter
+    peer.agent.send(b"second", urgent=True)
+    lost = peer.agent.outgoing(START + 20)
+    peer.says(FrameType.PING, START + 30, ack=first.counter & 0xFFFF)
+    peer.heard(START + 30)
+    assert peer.agent.backlog == 1
+    assert lost in [wire for _, wire in due_times(peer.agent, START + 1_000, START + 30)]
+    (second,) = frames_of(lost)
+    peer.says(FrameType.ACK, START + 1_100, ack=second.counter & 0xFFFF)
+    assert peer.agent.backlog == 0
+
+
+def test_an_acknowledgement_of_nothing_yet_is_not_taken_for_one() -> None:
+    """The first data frame after 65535 control frames: every frame of a terminal that had none says 0."""
+    peer = Peer()
+    peer.agent._session.next_counter = 65_536
+    peer.agent.send(b"first", urgent=True)
+    peer.agent.outgoing(START)  # lost
+    peer.says(FrameType.PING, START + 10, ack=0)
+    assert peer.agent.backlog == 1
+
+
 def test_data_and_control_counters_are_kept_apart() -> None:
     """A PING overtaken in the counter by nothing: data 1, control 2, data 1 again is a repeat, not stale."""
     peer = Peer()
@@ -187,9 +290,24 @@ def test_the_terminals_pong_tells_its_uptime_and_the_agents_tells_nothing() -> N
         assert peer.agent.take() == []
     peer.says(FrameType.PONG, START + 3, body=(987_654_321).to_bytes(8))
     assert peer.agent.take() == [ClockTold(987_654_321)]
+    for beyond in (2**53, 2**63, 2**64 - 1):  # no number of this wire: it could not be told as a deadline
+        peer.says(FrameType.PONG, START + 3, body=beyond.to_bytes(8))
+        assert peer.agent.take() == []
+    peer.says(FrameType.PONG, START + 3, body=(2**53 - 1).to_bytes(8))
+    assert peer.agent.take() == [ClockTold(2**53 - 1)]
     sealed = encode(peer.keys.seal(Frame(FrameType.PONG, Direction.TO_AGENT, peer.number, peer.counter, body=bytes(8))))
     peer.agent.receive(sealed, START + 4)
     assert peer.agent.take() == []  # late: an old clock is no clock
+
+
+def test_an_agent_that_tells_a_clock_tells_the_terminal_nothing() -> None:
+    pair = links().join()
+    session = pair.agent._session
+    _, wire = session.seal(FrameType.PONG, Direction.TO_TERMINAL, (987_654_321).to_bytes(8))
+    good = pair.terminal.counters.good
+    pair.terminal.receive(wire, pair.now)
+    assert pair.terminal.counters.good == good + 1 and pair.terminal.take() == []
+    assert pair.terminal.is_open
 
 
 def test_traffic_needs_no_keepalive() -> None:

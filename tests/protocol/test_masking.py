@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from protocol.masking import luhn, mask_bytes, mask_pan, mask_text
+from protocol.masking import is_card, luhn, mask_bytes, mask_pan, mask_text
 
 # Test numbers that card schemes and acquirers publish for their sandboxes.
 PUBLISHED = [
@@ -84,6 +84,67 @@ def test_a_card_number_in_a_sentence(pan: str, before: str, after: str) -> None:
 def test_grouped(pan: str, between: str, group: int) -> None:
     written = between.join(pan[i : i + group] for i in range(0, len(pan), group))
     assert keeps_the_rule(pan, mask_text(written))
+
+
+def points(of: str) -> list[str]:
+    """Code points and ranges of them, in hexadecimal."""
+    ends = [[int(end, 16) for end in each.split("-")] for each in of.split()]
+    return [chr(point) for first, *last in ends for point in range(first, (last or [first])[0] + 1)]
+
+
+DASHES = points(
+    "2D 58A 5BE 1400 1806 2010-2015 2E17 2E1A 2E3A 2E3B 2E40 2E5D 301C 3030 30A0 FE31 FE32 FE58 FE63 FF0D 10EAD 2212"
+)
+"""Unicode 14's dash punctuation (Pd), and the minus sign."""
+UNSEEN = points(
+    "AD 34F 61C 115F-1160 17B4-17B5 180B-180F 200B-200F 202A-202E 2060-206F 3164 FE00-FE0F FEFF FFA0 E0001 E0020-E007F E0100-E01EF"
+)
+"""Unicode 14's Default_Ignorable_Code_Point: what is drawn as nothing, the variation selectors among them."""
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["\u00ad", "\u2212", "\u200e", "\u200f", "\ufe0f", "\ufe00", "\u2010", "\u2011", "\u2013", "\u2014", "\uff0d",
+     "\u061c", "\u180e", "\u2060", "\u202a", "\u2066", "\u2069", "\ufeff", "\u200d"],
+    ids=ascii,
+)  # fmt: skip
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("group", [1, 4])
+def test_no_dash_and_no_sign_that_nobody_sees_hides_a_number(sign: str, times: int, group: int) -> None:
+    for pan in PUBLISHED:
+        written = (sign * times).join(pan[i : i + group] for i in range(0, len(pan), group))
+        shown = mask_text(f"card {written} ok")
+        assert keeps_the_rule(pan, shown)
+        assert shown.replace("*", "") and len(shown) == len(written) + 8 and mask_text(shown) == shown
+
+
+@pytest.mark.parametrize("signs", [DASHES, UNSEEN], ids=["dashes", "unseen"])
+def test_every_dash_and_every_unseen_sign_of_unicode_is_looked_through(signs: list[str]) -> None:
+    pan = PUBLISHED[0]
+    hiding = [ascii(sign) for sign in signs if not keeps_the_rule(pan, mask_text(sign.join(pan)))]
+    assert hiding == []
+
+
+@pytest.mark.parametrize("pan", [*PUBLISHED, "30569309025904", "6205500000000000004", "8171999927660000"])
+def test_a_published_number_is_a_card_and_nothing_near_it_is(pan: str) -> None:
+    assert is_card(pan)
+    assert not is_card(pan[:-1] + str((int(pan[-1]) + 1) % 10))
+    for near in ("", pan + "x", f" {pan}", pan[:6] + "******" + pan[-4:], "".join(chr(0xFF10 + int(d)) for d in pan)):
+        assert not is_card(near)
+
+
+@given(cards, st.sampled_from(["0", "1", "7", "80"]))
+def test_a_number_that_begins_as_no_card_does_is_none(pan: str, start: str) -> None:
+    assert not is_card(with_check_digit(start + pan[len(start) : -1]))
+
+
+@given(
+    st.sampled_from(["2", "3", "4", "5", "6", "81", "9"]),
+    st.text("0123456789", min_size=17, max_size=17),
+    st.integers(16, 19),
+)
+def test_a_number_of_16_to_19_digits_that_begins_as_a_card_does_is_one(start: str, rest: str, length: int) -> None:
+    assert is_card(with_check_digit((start + rest)[: length - 1]))
 
 
 @given(cards, st.sampled_from(["０", "٠", "०"]))

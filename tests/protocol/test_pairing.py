@@ -43,7 +43,7 @@ NEXT = {
     (TERMINAL, "known"): {"PAIR_1", "PAIR_5"},
     (TERMINAL, "comparing"): {"PAIR_1"},
 }
-"""What is in turn: an agent takes the answer to its last word, a terminal also an agent that begins anew."""
+"""What is in turn: an agent takes the answer to its last word, a terminal also an agent that begins anew (which ends what is compared)."""
 BROKEN, NO_ANSWER = PairingFailed(PairingFailure.BROKEN), PairingFailed(PairingFailure.NO_ANSWER)
 
 

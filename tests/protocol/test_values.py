@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from protocol.errors import NotUnderstood, OutOfBounds
 from protocol.money import Money
 
 LARGEST = 2**53 - 1
+LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+    milliseconds=1
+)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,8 @@ def test_nobody_asks_for_an_amount_of_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "lowest", "highest"), [(v.PPM, 0, 1_000_000), (v.PAGE, 1, 9_999), (v.REQUEST_ID, 0, 2**32 - 1)]
+    ("value", "lowest", "highest"),
+    [(v.PPM, 0, 1_000_000), (v.PAGE, 1, 9_999), (v.REQUEST_ID, 0, 2**32 - 1), (v.TIME, 0, LAST_MS)],
 )
 def test_numbers_with_bounds(value: v.Value, lowest: int, highest: int) -> None:
     for number in (lowest, highest):
@@ -105,7 +110,19 @@ def test_numbers_with_bounds(value: v.Value, lowest: int, highest: int) -> None:
         with pytest.raises(OutOfBounds):
             value.pack(number)
         with pytest.raises(NotUnderstood):
-            value.unpack(max(number, 0).to_bytes(5).lstrip(b"\0") if number > 0 else b"\0" * (1 + (lowest == 0)))
+            value.unpack(max(number, 0).to_bytes(8).lstrip(b"\0") if number > 0 else b"\0" * (1 + (lowest == 0)))
+
+
+def test_a_number_or_a_code_refused_is_not_repeated_in_the_reason() -> None:
+    """It may be a card number: a technician sees the bytes masked, and nowhere else."""
+    pan = 4111111111111111
+    for value, raw in [(value, pan.to_bytes(7)) for value in (v.PPM, v.PAGE, v.REQUEST_ID, v.TIME)] + [
+        (v.choice(m.Outcome, *m.Outcome), raw) for raw in (str(pan).encode(), bytes.fromhex(str(pan)))
+    ]:
+        with pytest.raises(NotUnderstood) as refused:
+            value.unpack(raw)
+        for shown in (str(pan), raw.hex(), str(raw)):
+            assert shown not in refused.value.reason
 
 
 @pytest.mark.parametrize("day", ["20260302", "20240229", "00010101", "99991231", "20001231"])
@@ -189,6 +206,46 @@ def test_identifier() -> None:
             mid.unpack(raw)
     assert mid.pack("378282246310005") == b"378282*****0005"  # American Express's published test number
     assert mid.unpack(b"378282246310005") == "378282*****0005"
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        # Test numbers that schemes and acquirers publish: old Visa, Diners Club, American Express, Visa, MasterCard, UnionPay.
+        ("4222222222222", "422222***2222"),
+        ("30569309025904", "305693****5904"),
+        ("378282246310005", "378282*****0005"),
+        ("4111111111111111", "411111******1111"),
+        ("5555555555554444", "555555******4444"),
+        ("6250941006528599", "625094******8599"),
+        ("6205500000000000004", "620550*********0004"),
+    ],
+)
+def test_an_identifier_that_is_a_card_number_is_masked_both_ways(number: str, shown: str) -> None:
+    ticket = v.identifier(32)
+    assert ticket.pack(number) == shown.encode()
+    assert ticket.unpack(number.encode()) == shown
+    assert ticket.unpack(shown.encode()) == shown  # masked already
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "822290053110006",  # a merchant number in China's form, which passes Luhn
+        "400000000000006",  # 15 digits from 4, Luhn: no scheme has cards so
+        "4111111111111112",  # the check digit is wrong
+        "1111111111111117",  # 16 digits, Luhn: no card begins with 1
+        "8000000000000003",  # and of those with 8 only with 81
+        "7992739871300000000",
+        "62055000000000000041",  # 20 digits
+        "622200000009",  # 12
+        "T4111111111111111",  # not as a whole
+        "4111111111111111-1",
+    ],
+)
+def test_an_identifier_that_is_no_card_number_comes_through(number: str) -> None:
+    ticket = v.identifier(32)
+    assert ticket.unpack(ticket.pack(number)) == number
 
 
 def test_text_is_nfc() -> None:

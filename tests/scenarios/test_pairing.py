@@ -142,7 +142,8 @@ def test_a_changed_terminal_key_is_refused_loudly(
         assert done.returncode == 0 and json.loads(done.stdout)["replaced"], done
         await_session(desk)
         until(lambda: desk.today(DAY).events >= 8)
-    (paired,) = [entry for entry in entries_of(home) if entry.kind == "terminal.paired"]
+    found, paired = [entry for entry in entries_of(home) if entry.kind == "terminal.paired"]
+    assert found.body["found"] and "found" not in paired.body
     assert (paired.body["public_key"], paired.body["replaced"]) == (other.public_key.hex(), ours.public_key.hex())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -20,7 +21,8 @@ from protocol.dialect import LinkKeys, Role
 from protocol.events import Paired, PairingFailed, PairingFailure, PairingShown, SessionOpened
 from protocol.messages import SelfTest, SelfTestReply
 from simulator.errors import SimulatorError
-from simulator.pairing import Answers, PairingMode, keep_agent, link_keys
+from simulator.pairing import Answers, PairingMode, Word, keep_agent, link_keys
+from tests.protocol.stranger import Noise, heard, say
 
 QUIET = ("--speed", "0", "--transactions", "5")
 
@@ -47,13 +49,24 @@ class Register:
                 if isinstance(event, kind):
                     del self.happened[: place + 1]
                     return event
-            if out := self.agent.outgoing(self.now):
-                self._line.write(out)
-            if select.select([self._line.fileno()], [], [], 0.05)[0]:
-                self.agent.receive(self._line.read(65536), self.now)
-            self.agent.tick(self.now)
-            self.happened += self.agent.events()
+            self._turn()
         pytest.fail(f"no {kind.__name__} within {within_s} s; {self.happened}")
+
+    def until_it_says(self, s: Any, within_s: float = 8) -> str:
+        """The next line of that simulator's standard output."""
+        end = time.monotonic() + within_s
+        while not select.select([s.stdout], [], [], 0)[0]:
+            assert time.monotonic() < end, "the simulator says nothing"
+            self._turn()
+        return str(s.stdout.readline())
+
+    def _turn(self) -> None:
+        if out := self.agent.outgoing(self.now):
+            self._line.write(out)
+        if select.select([self._line.fileno()], [], [], 0.05)[0]:
+            self.agent.receive(self._line.read(65536), self.now)
+        self.agent.tick(self.now)
+        self.happened += self.agent.events()
 
     def close(self) -> None:
         self._line.close()
@@ -134,9 +147,12 @@ def test_where_nobody_can_answer_the_answer_is_no(tmp_path: Path, simulate) -> N
     s = simulate(tmp_path, *QUIET, "--pairing", "ask", paired=False)
     s.process.stdin.close()
     with register(s.port) as r:
-        r.until(PairingShown)
-        assert "pairing" in s.says()
-        assert s.says() == {"pairing_failed": "cancelled"}
+        assert "pairing" in json.loads(r.until_it_says(s.process))
+        assert s.says() == {
+            "pairing_failed": "cancelled"
+        }  # before the number's last part was sent: the agent shows none
+        with pytest.raises(pytest.fail.Exception):
+            r.until(PairingShown, within_s=0.5)
     assert kept(s) is None and s.process.poll() is None
 
 
@@ -169,6 +185,16 @@ def test_a_person_reads_words(tmp_path: Path, simulate) -> None:
             number = r.until(PairingShown).number
             said = process.stdout.readline()
             assert said.startswith(f"Pairing: {number[:3]} {number[3:]} ") and "yes" in said
+            r.agent.pair(r.now)  # anew, while the number is shown
+            assert r.until_it_says(process) == "Not paired: cancelled.  Type pair to allow another.\n"
+            process.stdin.write("yes\n")  # too late, and for nothing that comes
+            process.stdin.flush()
+            with pytest.raises(pytest.fail.Exception):
+                r.until(PairingShown, within_s=1.5)
+            process.stdin.write("pair\n")
+            process.stdin.flush()
+            again = r.until(PairingShown).number
+            assert again != number and process.stdout.readline().startswith(f"Pairing: {again[:3]} {again[3:]} ")
             process.stdin.write("yes\n")
             process.stdin.flush()
             assert process.stdout.readline().startswith("Paired with the agent ")
@@ -216,7 +242,7 @@ def test_off_takes_part_in_none(bench) -> None:
         assert shown_in(b) == [] and b.agent.is_open == paired
 
 
-def test_an_agent_that_begins_anew_makes_the_number_shown_void(bench) -> None:
+def test_an_agent_that_begins_anew_makes_the_number_void_and_a_person_allows_the_next(bench) -> None:
     b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
     b.start()
     b.agent.pair(b.now)
@@ -224,7 +250,14 @@ def test_an_agent_that_begins_anew_makes_the_number_shown_void(bench) -> None:
     assert shown_in(b) == ["PairingShown"]
     b.agent.pair(b.now)
     b.exchange()
-    assert shown_in(b) == ["PairingFailed", "PairingShown"]
+    assert shown_in(b) == ["PairingFailed"]
+    for yes in (True, False):  # to a number that is no more, and to none
+        b.terminal.answer_pairing(yes, b.now)
+    b.later(5_000)
+    assert shown_in(b) == []
+    b.terminal.allow_pairing(b.now)
+    b.later(1_000)  # the agent says its word again
+    assert shown_in(b) == ["PairingShown"]
     b.terminal.answer_pairing(True, b.now)
     assert shown_in(b) == ["Paired"]
     b.terminal.answer_pairing(True, b.now)
@@ -232,7 +265,80 @@ def test_an_agent_that_begins_anew_makes_the_number_shown_void(bench) -> None:
     assert shown_in(b) == [], "the question is over"
 
 
-def test_the_number_goes_after_two_minutes_and_another_may_come(bench) -> None:
+class Attacker:
+    """Whoever is on the line, with a key of his own, in the agent's name. Time stands."""
+
+    def __init__(self, b) -> None:
+        self._b, self._noise = b, None
+
+    def knock(self) -> bool:
+        """True if the terminal answers."""
+        self._noise = Noise("XX", initiator=True, own=os.urandom(32))
+        answer = self._says("PAIR_1", self._noise.write())
+        if answer is not None:
+            self._noise.read(answer)
+        return answer is not None
+
+    def go_on(self, body: bytes | None = None) -> None:
+        """To the number. body: of PAIR_3, in the place of the true one."""
+        assert self._noise is not None
+        self._says("PAIR_3", self._noise.write() if body is None else body)
+        self._says("PAIR_5", os.urandom(32))
+
+    def _says(self, kind: str, body: bytes) -> bytes | None:
+        self._b.terminal.receive(say(kind, 0, body), self._b.now)
+        answer = heard(self._b.terminal.outgoing(self._b.now))
+        return answer[0].body if answer else None
+
+
+@pytest.mark.parametrize("mode", [PairingMode.ASK, PairingMode.OFF])
+def test_two_hundred_knocks_show_one_number_at_most(bench, mode: PairingMode) -> None:
+    """Each is a chance in a million that it is the one the agent shows: nobody has two before a person allowed it."""
+    b = bench(transactions=0, paired=False, pairing=mode)
+    b.start()
+    attacker, answered = Attacker(b), 0
+    for _ in range(200):
+        if attacker.knock():
+            answered += 1
+            attacker.go_on()
+    assert shown_in(b) == (["PairingShown", "PairingFailed"] if mode is PairingMode.ASK else [])
+    assert answered == (1 if mode is PairingMode.ASK else 0)
+    b.terminal.allow_pairing(b.now)
+    assert attacker.knock() == (mode is PairingMode.ASK)
+
+
+@pytest.mark.parametrize("how", ["an attempt too many", "a broken promise"])
+def test_a_pairing_that_broke_waits_for_a_persons_word(bench, how: str) -> None:
+    b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
+    b.start()
+    attacker = Attacker(b)
+    if how == "a broken promise":
+        assert attacker.knock()
+        attacker.go_on(bytes(64))
+    else:
+        assert [attacker.knock() for _ in range(4)] == [True, True, True, False]
+    assert not attacker.knock()
+    b.later(300_000)
+    assert not attacker.knock(), "time alone allows nothing"
+    b.agent.pair(b.now)
+    b.exchange()
+    assert shown_in(b) == []
+    b.terminal.allow_pairing(b.now)
+    b.later(1_000)
+    assert shown_in(b) == ["PairingShown"]
+
+
+def test_where_nobody_is_asked_a_broken_pairing_is_followed_by_the_next(bench) -> None:
+    b = bench(transactions=0, paired=False, pairing=PairingMode.AUTO)
+    b.start()
+    attacker = Attacker(b)
+    assert [attacker.knock() for _ in range(5)] == [True, True, True, False, True]
+    b.agent.pair(b.now)
+    b.exchange()
+    assert shown_in(b) == ["PairingShown", "Paired"]
+
+
+def test_the_number_goes_after_two_minutes_and_another_comes_by_a_persons_word_alone(bench) -> None:
     b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
     b.start()
     b.agent.pair(b.now)
@@ -243,7 +349,25 @@ def test_the_number_goes_after_two_minutes_and_another_may_come(bench) -> None:
     b.terminal.answer_pairing(True, b.now)
     b.agent.pair(b.now)
     b.exchange()
+    assert shown_in(b) == []  # a yes meant for the number that went must find no other
+    b.agent.cancel_pairing(b.now)
+    b.terminal.allow_pairing(b.now)
+    b.agent.pair(b.now)
+    b.exchange()
     assert shown_in(b) == ["PairingShown"]
+
+
+def test_after_a_pairing_a_person_allows_the_next_one(bench) -> None:
+    """A second yes, typed by habit, meets no number."""
+    b = bench(transactions=0, paired=False, pairing=PairingMode.ASK)
+    b.start()
+    b.agent.pair(b.now)
+    b.exchange()
+    b.terminal.answer_pairing(True, b.now)
+    b.agent.cancel_pairing(b.now)
+    b.agent.pair(b.now)
+    b.exchange()
+    assert shown_in(b) == ["PairingShown", "Paired"]
 
 
 # -- the files, and what is typed ----------------------------------------------------------------------------------------
@@ -262,16 +386,17 @@ def test_keys_are_kept_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pieces", "answers"),
+    ("pieces", "words"),
     [
-        ([b"yes\n"], [True]),
-        ([b"n", b"o\r", b"\n"], [False]),
-        ([b" Yes \nno\nyes\n"], [True, False, True]),
+        ([b"yes\n"], [Word.YES]),
+        ([b"n", b"o\r", b"\n"], [Word.NO]),
+        ([b" Yes \nno\nPAIR\nyes\n"], [Word.YES, Word.NO, Word.PAIR, Word.YES]),
+        ([b"pa", b"ir\n"], [Word.PAIR]),
         ([b"yes"], []),
-        ([b"yes please\n", b"\n", b"\xff\xfe\n", b"y\n"], []),
+        ([b"yes please\n", b"\n", b"\xff\xfe\n", b"y\n", b"pairs\n", b"yes\xff\n"], []),
         ([b"x" * 5_000, b"yes\n"], []),
     ],
 )
-def test_only_yes_and_no_are_answers(pieces: list[bytes], answers: list[bool]) -> None:
+def test_only_three_words_say_anything(pieces: list[bytes], words: list[Word]) -> None:
     typed = Answers()
-    assert [answer for piece in pieces for answer in typed.take(piece)] == answers
+    assert [word for piece in pieces for word in typed.take(piece)] == words

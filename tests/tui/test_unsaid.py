@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.errors import LinkError
-from agent.views import Capability, LinkState, SelfTestItem, SelfTestReport
+from agent.views import Capability, LinkState, Notice, NoticeCode, SelfTestItem, SelfTestReport
 from tui.app import CounterfoilApp
 from tui.commands import COMMANDS, listed
 from tui.feed import View
@@ -53,6 +53,36 @@ def test_a_command_can_be_said_exactly_where_the_protocol_has_its_word(desk: Any
         link = replace(desk.now.link, speaks=(word,))
         reason = command.unsaid(View(status=replace(desk.now, link=link)))
         assert (reason is None) == (word is needs)
+
+
+STANDING = {
+    "en": ("tells nothing", "Nothing needs you now", "No transaction yet today"),
+    "zh_CN": ("不会主动上报", "现在没有要处理的事", "今天还没有交易"),
+}
+
+
+@pytest.mark.parametrize("size", [(40, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize("speaking", STANDING)
+def test_today_says_all_the_time_that_a_line_without_events_tells_nothing_and_shows_no_zero(
+    opened: Any, desk: Any, empty_day: Any, words_of: Any, settled: Any, size: Any, speaking: str
+) -> None:
+    tells_nothing, calm, none = STANDING[speaking]
+
+    async def look() -> None:
+        desk.publish(empty_day)
+        async with opened(desk, size, speaking) as pilot:
+            seen = said(pilot, words_of)
+            assert calm in seen and none in seen and "0.00" in seen and tells_nothing not in seen
+            say_only(desk, Capability.SALE)
+            await settled(pilot)
+            seen = " ".join(said(pilot, words_of).split())
+            assert tells_nothing in seen
+            assert calm not in seen and none not in seen and "0.00" not in seen
+            desk.publish(notices=(Notice(NoticeCode.TERMINAL_SILENT, desk.now.now),))
+            await settled(pilot)
+            assert tells_nothing in " ".join(said(pilot, words_of).split()), "beside what needs a person"
+
+    asyncio.run(look())
 
 
 def test_before_the_first_view_nothing_is_greyed_and_what_needs_no_word_never_is(desk: Any) -> None:

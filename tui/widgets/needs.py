@@ -51,7 +51,8 @@ class Needs(Panel):
     def lines(self, width: int) -> list[Content]:
         found = needs(self.view)
         self.set_class(bool(found), "alarm")
-        if not found:
+        mute = words.tells_nothing(self.view.status)
+        if not found and not mute:
             calm = _("Nothing needs you now.") if self.view.status is not None else _("Reading the journal.")
             return [Content.styled(line, "$good") for line in wrap(calm, width)]
         lines: list[Content] = []
@@ -59,4 +60,7 @@ class Needs(Panel):
             for number, line in enumerate(wrap(what, width - 2)):
                 lines.append(Content.styled(("! " if number == 0 else "  ") + line, "bold"))
             lines += [Content("  " + line) for line in wrap(todo, width - 2)]
+        if mute:  # standing, and never instead of what needs a person
+            standing = words.unsaid_at_all(short=self.narrow and bool(found))
+            lines += [Content.styled(line, "bold $warn") for line in wrap(standing, width)]
         return lines

@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.content import Content
 
 from agent.views import Today, translator
+from tui import words
 from tui.feed import View
 from tui.figures import amount, rate
 from tui.layout import fit, spread
@@ -25,6 +26,8 @@ class Total(Panel):
     def lines(self, width: int) -> list[Content]:
         today = self.view.today
         label = {"sales": _("Sales"), "refunds": _("Refunds"), "fees": _("Fees charged"), "net": _("Net")}[self.what]
+        if today is not None and not today.transactions and words.tells_nothing(self.view.status):
+            today = None  # not known is not nothing
         figure, detail = ("-", "") if today is None else (self._figure(today), self._detail(today))
         if self.narrow:
             small = self._small(today) if today is not None else ""

@@ -21,7 +21,7 @@ class TransactionsTitle(Panel):
     def lines(self, width: int) -> list[Content]:
         today = self.view.today
         title = _("Newest transactions")
-        if today is None:
+        if today is None or (not today.transactions and words.tells_nothing(self.view.status)):
             return [Content.styled(fit(title, width), "bold")]
         counts = _("{count} today, {declined} declined").format(count=today.transactions, declined=today.declined)
         if self.narrow:
@@ -35,7 +35,10 @@ class Transactions(Panel):
         if today is None:
             return []
         if not today.recent:
-            return [Content.styled(fit(_("No transaction yet today."), width), "$quiet")]
+            none = _("No transaction yet today.")
+            if words.tells_nothing(self.view.status):
+                none = _("The terminal told of no transaction.")
+            return [Content.styled(fit(none, width), "$quiet")]
         columns = [
             Column(_("Time")),
             Column(_("Kind")),

@@ -168,7 +168,12 @@ class Pairing:
             if self._said is not None and self._table is TERMINAL and next(reversed(self._heard)) is kind:
                 self.saying.append(self._said)
             return
-        if kind is FrameType.PAIR_1 and self.state is PairingState.COMPARING and len(body) == KEY_SIZE:
+        if (
+            self._table is TERMINAL
+            and self.state is PairingState.COMPARING
+            and kind is FrameType.PAIR_1
+            and len(body) == KEY_SIZE
+        ):
             # The agent, or somebody in its name, begins anew. The number must not change under a person's finger.
             self.end(PairingFailure.CANCELLED)
         if (self.state, _FRAMES[kind]) not in self._table.rows:

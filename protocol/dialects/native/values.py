@@ -116,8 +116,8 @@ def _pack_amount(money: Money) -> bytes:
 def _money(currency: int, minor: int) -> Money:
     try:
         return Money(minor, currency)
-    except ValueError as error:
-        raise NotUnderstood(str(error)) from None
+    except ValueError:
+        raise NotUnderstood("amount or currency out of bounds") from None
 
 
 def _unpack_amount(raw: bytes) -> Money:

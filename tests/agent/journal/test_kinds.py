@@ -158,6 +158,10 @@ def test_the_other_kinds() -> None:
             kinds.TerminalUnpaired(terminal="T1", public_key=SHA),
             {"terminal": "T1", "public_key": SHA.hex()},
         ),
+        "line.flooded": (
+            kinds.LineFlooded(what="security.seen", day=86_400_000, most=100, dropped=1),
+            {"what": "security.seen", "day": 86_400_000, "most": 100, "dropped": 1},
+        ),
         "head.mismatch": (
             kinds.HeadMismatch(source="local", remembered="note", verdict="cut"),
             {"source": "local", "remembered": "note", "verdict": "cut"},

@@ -32,7 +32,7 @@ STATES = (m.RequestState.APPROVED, m.RequestState.DECLINED, m.RequestState.IN_PR
 def settle(ends: Pair, number: int, state: m.RequestState, *, thinks: int = 2_000) -> tuple[list[m.Sale], list[object]]:
     """Let the request end. Returns what the terminal did, and every outcome that the agent was told."""
     done: list[m.Sale] = []
-    for _ in range(200):
+    for _ in range(400):
         for event in ends.of(TERMINAL, Received):
             ends.told[TERMINAL].remove(event)
             assert isinstance(event.message, m.Sale)
@@ -97,7 +97,10 @@ def answered_by_hand(answer: bytes) -> tuple[int, list[Any]]:
         agent.outgoing(0)
         agent.receive(piece, 0)
     told = agent.events()
-    agent.tick(200_000)
+    agent.tick(269_999)  # 3 min, 60 s for the host, and the 30 s that the sale had left
+    told += agent.events()
+    assert not [event for event in told if isinstance(event, RequestFailed)]
+    agent.tick(270_000)
     return number, told + agent.events()
 
 

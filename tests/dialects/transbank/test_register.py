@@ -289,9 +289,87 @@ def test_a_question_without_an_ack_is_said_three_times(end: End) -> None:
 def test_who_has_given_up_an_answer_may_ask_something_else(end: End) -> None:
     ask(end, m.TotalsQuery())
     end.hear(ACK)
+    end.wait(150_000)
+    assert end.of(RequestFailed) == [RequestFailed(1, FailReason.NO_ANSWER)]
+    end.hear(ACK)  # to the poll
+    assert ask(end, m.LastTransactionQuery()) == encode(b"0250|")
+
+
+def test_a_question_is_under_way_as_long_as_the_line_waits_for_its_answer(end: End) -> None:
+    """Else the next command would be waiting when the answer to this one comes."""
+    ask(end, m.TotalsQuery())
+    end.hear(ACK)
+    end.wait(149_000)
+    assert ask(end, SALE) == b""
+    assert end.of(RequestFailed) == [RequestFailed(2, FailReason.BUSY)]
+    end.hear_frame(b"0710|00|002|15000||")
+    assert end.of(Replied) == [Replied(1, m.Totals(count=2, amount=Money(15_000, 152), request_id=1))]
+
+
+# -- nothing decides a sale but its own answer ---------------------------------------------------------------------------
+
+REJECTED = (b"0710|02|||", b"0710|05|||", b"0260|02|", b"0260|12|")
+"""Answers to questions that a terminal did not take, as codec.py reads them: an Error, which names nothing."""
+OUTCOMES = {
+    "sale": (SALE, ANSWER),
+    "void": (VOID, b"1210|00|597029414300|IT750050|162529|000142||"),
+    "close": (m.Settle(), b"0510|00|597029414300|IT750050||"),
+}
+
+
+@pytest.mark.parametrize("rejected", REJECTED)
+@pytest.mark.parametrize("acknowledged", [True, False])
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_rejected_question_decides_no_sale_no_void_and_no_close(
+    end: End, name: str, acknowledged: bool, rejected: bytes
+) -> None:
+    """A totals query's late answer comes while a sale is under way: it is nobody's, and the sale's own answer is taken."""
+    request, own = OUTCOMES[name]
+    ask(end, m.TotalsQuery())
+    end.hear(ACK)
+    end.wait(150_000)
+    end.hear(ACK)
+    assert end.of(RequestFailed) == [RequestFailed(1, FailReason.NO_ANSWER)]
+    ask(end, request)
+    if acknowledged:
+        end.hear(ACK)
+    assert end.hear_frame(rejected) == ACK
+    assert end.of(Replied) == [] and len(end.of(RequestFailed)) == 1
+    assert end.conversation.counters.discarded == 1
+    end.wait(9_000)
+    assert end.hear_frame(own) == ACK
+    (replied,) = end.of(Replied)
+    assert replied.request_id == 2 and not isinstance(replied.message, m.Error)
+    assert len(end.of(RequestFailed)) == 1
+
+
+@pytest.mark.parametrize("response", [b"02", b"12"])
+def test_a_rejected_question_is_answered_by_its_rejection(end: End, response: bytes) -> None:
+    for asked, text in ((m.LastTransactionQuery(), b"0260|%b|"), (m.TotalsQuery(), b"0710|%b|||")):
+        ask(end, asked)
+        end.hear(ACK)
+        end.hear_frame(text % response)
+        assert isinstance(end.of(Replied)[-1].message, m.Error)
+    assert [replied.request_id for replied in end.of(Replied)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "voided", [b"1210|00|||162529|000142|", b"1210|00|597029414300|IT750050|162529|142||", b"1210|21||||142||"]
+)
+def test_a_voids_late_answer_is_not_the_last_sale(end: End, voided: bytes) -> None:
+    """The void got no ACK and was given up; what is asked next is what the last sale was, and a void's answer is none."""
+    ask(end, VOID)
     end.wait(10_000)
     assert end.of(RequestFailed) == [RequestFailed(1, FailReason.NO_ANSWER)]
-    assert ask(end, m.LastTransactionQuery()) == encode(b"0250|")
+    end.hear(ACK)
+    ask(end, m.LastTransactionQuery())
+    end.hear(ACK)
+    assert end.hear_frame(voided) == ACK
+    assert end.of(Replied) == []
+    (received,) = end.of(Received)
+    assert received.message.amount is None
+    assert end.hear_frame(ANSWER.replace(b"0210", b"0260")) == ACK
+    assert outcome(end).reference == reference_of("2PF2DB")
 
 
 def test_what_cannot_be_said_sends_nothing(end: End) -> None:

@@ -1,0 +1,60 @@
+"""What `counterfoil serve` says on stderr: what is recorded and what is not, and each thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.desk_socket import SocketDesk
+from agent.home import Home
+from agent.journal import keys
+from agent.journal.keys import PassphraseSources
+from agent.journal.kinds import SecuritySeen, to_draft
+from agent.journal.store import Journal
+from agent.opening import make_home
+from agent.settings import Settings
+from agent.views import LinkState
+from tests.conftest import Agent, Simulator, run_counterfoil, until
+
+
+def test_a_line_without_events_is_not_said_to_be_recorded(
+    simulator: Callable[..., Simulator], agent: Callable[..., Agent], tmp_path: Path
+) -> None:
+    terminal = simulator("--dialect", "telium", paired=False)
+    home = Home(tmp_path / "H")
+    line = Settings(
+        terminal=terminal.terminal, simulated=True, port=str(terminal.link), dialect="telium", line_format="8N1"
+    )
+    make_home(home, line, PassphraseSources(), 1)
+    worker = agent(home).await_session()
+    status = run_counterfoil("--home", str(home.path), "terminal", "status")
+    assert "what is done at the terminal itself is not recorded here" in status.stdout
+    said = worker.stop()
+    assert "tells nothing of its own: what is done at it is not recorded" in said
+    assert "everything is recorded" not in said
+
+
+def test_a_thing_is_said_once_and_a_state_whenever_it_comes(
+    simulator: Callable[..., Simulator], home_for: Callable[..., Home], agent: Callable[..., Agent]
+) -> None:
+    terminal = simulator("--seed", "5", "--transactions", "2", "--speed", "0", "--then", "stay")
+    home = home_for(terminal)
+    signer = keys.unlock(home.path, PassphraseSources())
+    journal = Journal.open(home.journal, signer)
+    journal.append(
+        [to_draft(SecuritySeen(what="bad_tag", count=7, sha256=bytes(32), minute=0), signer.token_hmac)],
+        1_772_380_800_000,
+    )
+    journal.close()
+    worker = agent(home).await_session()
+    desk = SocketDesk(home.socket)
+    for _pull in range(2):
+        terminal.kill()
+        until(lambda: desk.status().link.state is LinkState.PORT_LOST)
+        terminal.start()
+        until(lambda: desk.status().link.state is LinkState.UP)
+    until(lambda: desk.today("2026-03-02").events == 4)
+    said = worker.stop()
+    assert said.count("Somebody else spoke on the line, 7 times") == 1, said
+    assert said.count("everything is recorded as it happens") >= 2, said
+    assert "No transaction" not in said
