@@ -7,20 +7,35 @@ wire the terminal is on: they are what it remembers itself by.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
-from protocol.messages import DeviceEvent, Fee, FeeType, Message, Outcome, Transaction, TransactionKind
-from protocol.money import Money
+from protocol.messages import (
+    DepositReturn,
+    DepositStatus,
+    DeviceEvent,
+    Fee,
+    Message,
+    Outcome,
+    Transaction,
+    TransactionKind,
+)
+from protocol.money import CNY, Money
 from simulator.acquirer import Acquirer
-from simulator.clock import local_date
-from simulator.identity import Identity
+from simulator.clock import closing, local_date, opening
+from simulator.deposits import plan_named
+from simulator.host import APPROVED, Host
+from simulator.identity import Identity, plate
 from simulator.ledger import Ledger
-from simulator.log import TerminalLog
-from simulator.plan import FEE_DELAY_MS, Step, batch_of, planned_traces, trace_after
+from simulator.lies import Charges, Lie, armed
+from simulator.log import LoggedDay, TerminalLog
+from simulator.outcomes import answered, taken_back
+from simulator.plan import FEE_DELAY_MS, MORE_FEES_MS, Step, batch_of, planned_traces, trace_after
 from simulator.profile import Profile
+from simulator.replay import Replay
+from simulator.sayings import Sayings
+from simulator.slip import transaction_of
 
 # ISO 8583 field 39
-APPROVED = "00"
 INVALID_TRANSACTION = "12"
 INVALID_AMOUNT = "13"
 
@@ -38,7 +53,16 @@ class Book:
         ledger: Ledger,
         encode: Callable[[Message], bytes],
         decode: Callable[[bytes], Message],
+        host: Host,
+        currency: int = CNY,
+        lies: tuple[str, ...] = (),
+        deposit_plan: str | None = None,
     ) -> None:
+        for text in lies:
+            armed(text)  # refused before anything is written
+        self._deposit_plan = plan_named(deposit_plan or profile.deposit.plan)
+        self._currency = currency
+        self._lies = lies
         self._profile = profile
         self._seed = seed
         self._identity = identity
@@ -46,10 +70,20 @@ class Book:
         self._ledger = ledger
         self._encode = encode
         self._decode = decode
-        self._acquirer = Acquirer(profile)
+        self._host = host
+        self._forget()
+
+    def _forget(self) -> None:
+        self._acquirer = Acquirer(
+            self._profile, terminal=self._identity.terminal, seed=self._seed, currency=self._currency
+        )
+        self._acquirer.deposits.plan = self._deposit_plan
+        self._sayings = Sayings(acquirer=self._acquirer, log=self._log, ledger=self._ledger, encode=self._encode)
         self._numbers: dict[str, int] = {}  # reference -> event number
         self._given_back: dict[str, int] = {}  # of a sale's reference, in refunds
         self._voided: set[str] = set()
+        self._reversed: dict[str, int] = {}  # reference that was taken back -> event number of its reversal
+        self._pending: Transaction | None = None  # begun, without an outcome yet
         self._sales: dict[str, str] = {}  # of the open batch, approved and not voided: trace -> reference
         self._sum = 0  # of these
         self._planned = range(0)  # the traces of the open day's planned transactions
@@ -64,9 +98,20 @@ class Book:
     def find(self, reference: str) -> Transaction | None:
         """The transaction of that reference."""
         number = self._numbers.get(reference)
-        if number is None:
-            return None
-        found = self._decode(self._log.event(number))
+        return None if number is None else self._read(self._log.event(number))
+
+    def begun(self, reference: str) -> Transaction | None:
+        """What was sent to the host under that reference, with or without an outcome: its amount is what was asked for."""
+        message = self._log.begun(reference)
+        return None if message is None else self._read(message)
+
+    def reversal(self, reference: str) -> Transaction | None:
+        """The reversal by which that reference was taken back."""
+        number = self._reversed.get(reference)
+        return None if number is None else self._read(self._log.event(number))
+
+    def _read(self, message: bytes) -> Transaction:
+        found = self._decode(message)
         assert isinstance(found, Transaction)  # nothing else is counted in
         return found
 
@@ -84,7 +129,12 @@ class Book:
     @property
     def batch(self) -> str:
         """The number of the open batch."""
-        return batch_of(self._log.days[-1].day, self._log.settled)
+        return self._batch_on(self._log.days[-1])
+
+    def _batch_on(self, logged: LoggedDay) -> str:
+        """After its closing a day's batch is settled, and the next day's is open."""
+        day = logged.day + timedelta(days=1) if logged.closed else logged.day
+        return batch_of(day, self._log.settled)
 
     @property
     def totals(self) -> tuple[int, int]:
@@ -114,7 +164,7 @@ class Book:
             or reference in self._voided
         ):
             return INVALID_TRANSACTION
-        remaining = original.amount.minor - self._given_back.get(reference, 0)
+        remaining = original.amount.minor - self._given_back.get(reference, 0) - self._reserved(reference)
         if amount.currency != original.amount.currency or not 0 < amount.minor <= remaining:
             return INVALID_AMOUNT
         if kind is TransactionKind.VOID:
@@ -124,12 +174,58 @@ class Book:
                 return INVALID_AMOUNT
         return None
 
+    def _reserved(self, sale: str) -> int:
+        """Of what can go back on a sale: what the host is being asked for."""
+        pending = self._pending
+        return pending.amount.minor if pending is not None and pending.original_reference == sale else 0
+
     # -- what is entered -----------------------------------------------------------------------------------------------
+
+    def begin(self, step: Step) -> Transaction | None:
+        """BEGIN, before the host is asked: the transaction as far as it is known; None for a reference that was fenced."""
+        draft = self._transaction(step, self.next_number)
+        if not self._log.begin(step.reference, self._encode(draft)):
+            return None
+        self._pending = draft
+        return draft
+
+    def finish(
+        self, draft: Transaction, *, code: str, amount_minor: int, auth_code: str | None, at: int
+    ) -> Transaction:
+        """The host's answer to what was begun: the transaction that is logged, and its fee line."""
+        done = answered(
+            draft, number=self.next_number, code=code, amount_minor=amount_minor, auth_code=auth_code, at=at
+        )
+        self._pending = None
+        self._complete(done)
+        return done
+
+    def reverse(self, draft: Transaction, *, code: str, at: int, now: int) -> Transaction:
+        """Take back what was begun and has no outcome: the host is told, and the reversal is logged."""
+        self._host.reverse(draft, now)
+        done = taken_back(draft, number=self.next_number, code=code, at=at)
+        self._pending = None
+        self._complete(done)
+        return done
+
+    def reverse_unfinished(self, *, at: int, now: int) -> None:
+        """At boot: every BEGIN without an outcome."""
+        for reference in self._log.begins:
+            if reference not in self._numbers and reference not in self._reversed:
+                draft = self.begun(reference)
+                assert draft is not None  # it stands there
+                self.reverse(draft, code=APPROVED, at=max(at, self.last_at), now=now)
+
+    def charged_late(self, draft: Transaction) -> Lie | None:
+        """The lie by which a sale is approved after it was given up, if it is its turn."""
+        told = sum(deed.late and deed.lie is not None for deed in self._host.deeds())
+        turn = self._acquirer.lies.now(draft.reference, local_date(draft.at), Lie.LATE_APPROVAL)
+        return Lie.LATE_APPROVAL if any(one.count is None or told < one.count for one in turn) else None
 
     def enter(self, step: Step) -> Transaction:
         """Do it: a transaction and its fee line."""
         transaction = self._transaction(step, self.next_number)
-        self._complete(transaction, logged=False)
+        self._complete(transaction)
         return transaction
 
     def note(self, event: Callable[[int], DeviceEvent]) -> None:
@@ -137,74 +233,121 @@ class Book:
         self._log.add(self._encode(event(self._log.last_written + 1)))
 
     def open_day(self, day: date, transactions: int) -> None:
+        """What was sold since the last closing is settled; then the day begins with what the acquirer has to say."""
+        if self._acquirer.clearing.open and self._log.days:
+            self.settle(opening(day))
         self._log.open_day(day, transactions)
         self._plan_traces()
         self._open_batch()
+        self._sayings.morning(day)
+        self._say()
 
     def close_day(self) -> None:
+        """Settle the open batch, then close the day."""
+        day = self._log.days[-1].day
+        self._sayings.settle(self.batch, day, closing(day))
+        self._say()
         self._log.close_day()
-        self._ledger.close_day(self._log.days[-1].day)
-
-    def settle(self) -> str:
-        """Close the open batch; its number."""
-        batch = self.batch
-        self._log.settle(batch)
         self._open_batch()
+        self._ledger.close_day(day)
+
+    def settle(self, at: int) -> str:
+        """Close the open batch; its number. at: ms UTC."""
+        batch = self.batch
+        at = max(at, self.last_at)
+        self._log.settle(batch, at)
+        self._open_batch()
+        self._sayings.settle(batch, local_date(at), at)
+        self._say()
         return batch
 
+    def _say(self) -> None:
+        before = self._log.last_written
+        self._sayings.say()
+        if self._log.last_written > before:
+            last = self._decode(self._log.event(self._log.last_written))
+            self.last_at = max(self.last_at, getattr(last, "at", 0))
+
+    # -- the acquirer's own --------------------------------------------------------------------------------------------
+
+    @property
+    def acquirer(self) -> Acquirer:
+        """Another one after each `replay`."""
+        return self._acquirer
+
+    def arm(self, lies: tuple[str, ...]) -> None:
+        """The acquirer tells these lies from now on, and no others. Raises SimulatorError."""
+        self._sayings.arm(lies)
+        self._lies = lies
+
+    def apply(self, asked: DepositReturn, at: int) -> DepositStatus | None:
+        """An application for the deposit's return, once however often it comes; None: not now. ValueError: not this one."""
+        return self._sayings.apply(asked, max(at, self.last_at))
+
+    @property
+    def word_due(self) -> int | None:
+        """When the acquirer has something to say between two steps of the open day (ms UTC), or None."""
+        return self._sayings.due(self._log.days[-1].day) if self._log.days else None
+
+    def say_word(self) -> None:
+        """What `word_due` said."""
+        self._sayings.word(max(self.last_at, opening(self._log.days[-1].day)))
+        self._say()
+
+    # -- at the start --------------------------------------------------------------------------------------------------
+
     def replay(self) -> None:
-        """At the start: read the log, tell the ledger, and complete a transaction whose fee line a crash cut off."""
+        """At the start: read the log, tell the ledger, and complete what a crash cut off."""
+        self._forget()
+        self._ledger.restart()
         if self._log.days:
             self._plan_traces()
-        waiting: Transaction | None = None
-        closings = [day for day in self._log.days if day.closed]
+        replay = Replay(
+            log=self._log, ledger=self._ledger, acquirer=self._acquirer, sayings=self._sayings, deeds=self._host.deeds()
+        )
         for number in range(1, self._log.last_written + 1):
-            while closings and closings[0].last is not None and closings[0].last < number:
-                self._ledger.close_day(closings.pop(0).day)
             message = self._decode(self._log.event(number))
-            if isinstance(message, Transaction | Fee | DeviceEvent):
-                self.last_at = max(self.last_at, message.at)
+            self.last_at = max(self.last_at, getattr(message, "at", 0))
+            replay.take(number, message)
             if isinstance(message, Transaction):
-                waiting = message
-            elif isinstance(message, Fee) and waiting is not None:
-                self._take(waiting, message)
-                waiting = None
-        if waiting is not None:
-            self._complete(waiting, logged=True)
-        for day in closings:
-            self._ledger.close_day(day.day)
+                self._expect_fees(message)
+        replay.pass_marks()
+        self._say()
+        replay.end()
+        if self._lies and self._lies != self._acquirer.lies.texts:
+            self.arm(self._lies)
 
-    def _complete(self, transaction: Transaction, *, logged: bool) -> None:
-        charge = self._acquirer.charge(
-            reference=transaction.reference,
-            kind=transaction.kind,
-            outcome=transaction.outcome,
-            product=transaction.product,
-            amount_minor=transaction.amount.minor,
-            day=local_date(transaction.at),
-            original_reference=transaction.original_reference,
-        )
-        fee = Fee(
-            number=transaction.number + 1,
-            at=transaction.at + FEE_DELAY_MS,
-            type=FeeType.MDR,
-            amount=Money(charge.amount_minor, transaction.amount.currency),
-            transaction=transaction.reference,
-            rule=charge.rule,
-        )
-        unlogged: list[Message] = [fee] if logged else [transaction, fee]
-        self._log.add(*map(self._encode, unlogged))
-        self._take(transaction, fee)
+    def _complete(self, transaction: Transaction) -> None:
+        self._sayings.expect(transaction)
+        self._expect_fees(transaction)
+        self._sayings.say()
 
-    def _take(self, transaction: Transaction, fee: Fee) -> None:
-        """What is in the log: into the ledger, and where it is found again."""
-        self._ledger.record(transaction, fee)
+    def _expect_fees(self, transaction: Transaction) -> None:
+        charges = self._acquirer.charge(transaction)
+        for place, charge in enumerate(charges):
+            fee = Fee(
+                number=0,
+                at=transaction.at + FEE_DELAY_MS + place * MORE_FEES_MS,
+                type=charge.type,
+                amount=Money(charge.amount_minor, transaction.amount.currency),
+                transaction=transaction.reference,
+                rule=charge.rule,
+            )
+            last = place == len(charges) - 1
+            self._sayings.expect(fee, (lambda said: self._take(transaction, charges, said.at)) if last else None)
+
+    def _take(self, transaction: Transaction, charges: Charges, at: int) -> None:
+        """What is in the log: into the ledger, and where it is found again. at: of its last fee line."""
+        self._ledger.record(transaction, charges)
         reference, amount = transaction.reference, transaction.amount.minor
-        self.last_at = max(self.last_at, fee.at)
-        self._numbers[reference] = transaction.number
+        self.last_at = max(self.last_at, at)
+        if transaction.kind is TransactionKind.REVERSAL:
+            self._reversed[transaction.original_reference or ""] = transaction.number
+        else:
+            self._numbers[reference] = transaction.number
         if transaction.number > self._log.days[-1].before and int(transaction.trace) not in self._planned:
             self._asked_today += 1
-        if transaction.outcome is not Outcome.APPROVED:
+        if transaction.outcome is not Outcome.APPROVED or transaction.kind is TransactionKind.REVERSAL:
             return
         original = transaction.original_reference or ""
         if transaction.kind is TransactionKind.REFUND:
@@ -217,7 +360,6 @@ class Book:
                 self._sum -= amount
         else:
             self.last_sale = reference
-            self._acquirer.remember(reference, fee.amount.minor)
             if transaction.batch == self.batch:
                 self._sales[transaction.trace] = reference
                 self._sum += amount
@@ -232,29 +374,5 @@ class Book:
         self._sum = 0
 
     def _transaction(self, step: Step, number: int) -> Transaction:
-        return Transaction(
-            number=number,
-            at=step.at,
-            reference=step.reference,
-            kind=step.kind,
-            outcome=step.outcome,
-            amount=Money(step.amount_minor, step.currency),
-            product=step.product,
-            trace=step.trace,
-            batch=step.batch,
-            mid=self._identity.mid,
-            tid=self._identity.tid,
-            terminal_time=step.at,
-            entry_mode=step.entry_mode,
-            settlement_mode=self._profile.settlement_mode,
-            response_code=step.response_code,
-            scheme=step.scheme,
-            masked_pan=step.masked_pan,
-            card_token=step.card_token,
-            rrn=step.rrn,
-            auth_code=step.auth_code,
-            mcc=self._profile.mcc,
-            merchant_name=self._profile.merchant_name,
-            operator=step.operator,
-            original_reference=step.original_reference,
-        )
+        now = plate(self._identity, self._profile, self._log.changed)
+        return transaction_of(step, number, now, self._profile.settlement_mode)

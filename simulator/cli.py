@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
@@ -21,11 +22,13 @@ _CANNOT = 3
 
 @click.group()
 def sim() -> None:
-    """The simulator: a card terminal and its acquirer, on a pty."""
+    """The simulator: a card terminal and its acquirer, on a wire."""
 
 
 @sim.command()
-@click.option("--link", type=click.Path(path_type=Path), required=True, help="Where to put the link to the port.")
+@click.option("--link", type=click.Path(path_type=Path), help="Be on a pty, and put the link to the port here.")
+@click.option("--listen", metavar="HOST:PORT", help="Be on a TCP port instead, for socket://HOST:PORT; port 0: any.")
+@click.option("--stdio", is_flag=True, help="Be on standard input and output instead; words go to standard error.")
 @click.option("--profile", default="classic", show_default=True, help="The device model; `sim profiles` lists them.")
 @click.option("--seed", type=click.IntRange(0, 10**12 - 1), default=1, show_default=True, help="Same seed, same days.")
 @click.option(
@@ -36,6 +39,14 @@ def sim() -> None:
     "--transactions", type=click.IntRange(0, 100_000), help="A day [default: 300; none on a wire without events]."
 )
 @click.option("--state", type=click.Path(path_type=Path), help="The terminal's own folder [default: LINK.state].")
+@click.option(
+    "--lie",
+    "lies",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="Of the acquirer, as often as wanted: `sim lies`.",
+)
+@click.option("--deposit", metavar="PLAN", help="How a deposit's return goes: `sim lies` [default: the profile's].")
 @click.option("--ledger", type=click.Path(path_type=Path), help="Write what was really done to this file.")
 @click.option("--dialect", default="native", show_default=True, help="The wire: native, telium or transbank.")
 @click.option(
@@ -61,27 +72,55 @@ def sim() -> None:
 @click.option(
     "--line-rate", type=click.IntRange(300, 4_000_000), help="Told to the link's timers [default: the dialect's]."
 )
+@click.option("--throttle", is_flag=True, help="Bytes take their time, as on a line of that rate.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="On the wire, as often as wanted: `sim faults`.",
+)
+@click.option("--customer", metavar="NAME", help="Who comes to the counter [default: some bank card]: `sim triggers`.")
+@click.option("--crash", metavar="NAME", help="What the first request ends in: `sim triggers`.")
+@click.option(
+    "--after-crash",
+    type=click.Choice(["exit", "reboot"]),
+    default="exit",
+    show_default=True,
+    help="The process ends as by kill -9, or boots the terminal anew.",
+)
+@click.option("--screen", is_flag=True, help="Say what the terminal's display shows, whenever it changes.")
 @click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line each: that the port is ready, and what is paired.")
 def run(
     *,
-    link: Path,
+    link: Path | None,
+    listen: str | None,
+    stdio: bool,
     profile: str,
     seed: int,
     first: datetime,
     days: int,
     transactions: int | None,
     state: Path | None,
+    lies: tuple[str, ...],
+    deposit: str | None,
     ledger: Path | None,
     dialect: str,
     pairing: str | None,
     speed: int,
     then_what: str,
     line_rate: int | None,
+    throttle: bool,
+    faults: tuple[str, ...],
+    customer: str | None,
+    crash: str | None,
+    after_crash: str,
+    screen: bool,
     until_stdin_ends: bool,
     as_json: bool,
 ) -> None:
-    """Play a terminal on a pty until the days are over, or until SIGTERM.
+    """Play a terminal on a wire until the days are over, or until SIGTERM.
 
     \b
     Example:
@@ -90,7 +129,14 @@ def run(
     from simulator import run as simulation  # noqa: PLC0415
     from simulator.pairing import PairingMode  # noqa: PLC0415
 
-    state = state or link.with_name(link.name + ".state")
+    if sum((link is not None, listen is not None, stdio)) != 1:
+        raise click.UsageError("Give one wire: --link PATH, --listen HOST:PORT or --stdio.")
+    if stdio and (pairing == "ask" or until_stdin_ends):
+        raise click.UsageError("With --stdio standard input is the wire, and ends it: leave the other option out.")
+    if state is None:
+        if link is None:
+            raise click.UsageError("Without --link, say with --state where the terminal's folder is.")
+        state = link.with_name(link.name + ".state")
     options = simulation.Options(
         link=link,
         profile=profile,
@@ -100,28 +146,51 @@ def run(
         transactions=transactions,
         state=state,
         ledger=ledger,
+        lies=lies,
+        deposit=deposit,
         speed=speed,
         exit_when_done=then_what == "exit",
         dialect=dialect,
         pairing=None if pairing is None else PairingMode(pairing),
         line_rate=line_rate,
         until_stdin_ends=until_stdin_ends,
+        listen=None if listen is None else _address(listen),
+        customer=customer,
+        crash=crash,
+        reboots=after_crash == "reboot",
+        screen=screen,
+        throttle=throttle,
+        faults=(),
     )
 
     def say(news: News) -> None:
-        click.echo(_as_json(news) if as_json else _as_text(news, asked=pairing == "ask"))
-        sys.stdout.flush()
+        click.echo(_as_json(news) if as_json else _as_text(news, asked=pairing == "ask"), err=stdio)
 
-    _said(simulation.run, options, say)
+    def play() -> None:
+        from simulator.wires.faults import parse_fault  # noqa: PLC0415
+
+        simulation.run(replace(options, faults=tuple(map(parse_fault, faults))), say)
+
+    _said(play)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """HOST:PORT, [HOST]:PORT or PORT, of this machine alone where no host is named."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise click.UsageError(f"--listen {text} names no port. Write HOST:PORT, as 127.0.0.1:4000.")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
 def _as_json(news: News) -> str:
     from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
-    from simulator.run import Ready  # noqa: PLC0415
+    from simulator.run import Ready, Screen  # noqa: PLC0415
 
     match news:
+        case Screen(text):
+            return json.dumps({"screen": text.split("\n")}, ensure_ascii=False)
         case Ready(link, terminal):
-            return json.dumps({"link": str(link), "terminal": terminal})
+            return json.dumps({"link": link, "terminal": terminal})
         case PairingShown(number, peer):
             return json.dumps({"pairing": number, "agent": peer.hex()})
         case PairingFailed(reason):
@@ -132,11 +201,13 @@ def _as_json(news: News) -> str:
 
 def _as_text(news: News, *, asked: bool) -> str:
     from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
-    from simulator.run import Ready  # noqa: PLC0415
+    from simulator.run import Ready, Screen  # noqa: PLC0415
 
     match news:
+        case Screen(text):
+            return text
         case Ready(link, terminal):
-            return f"{terminal} is on {link}."
+            return f"{terminal} is on {link or 'standard input and output'}."
         case PairingShown(number):
             shown = f"Pairing: {number[:3]} {number[3:]}"
             return f"{shown}  Type yes if the agent shows the same number, else no." if asked else shown
@@ -144,6 +215,51 @@ def _as_text(news: News, *, asked: bool) -> str:
             return f"Not paired: {reason.replace('_', ' ')}.{'  Type pair to allow another.' if asked else ''}"
         case _:
             return f"Paired with the agent {news.peer.hex()}."
+
+
+@sim.command("lies")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_lies(*, as_json: bool) -> None:
+    """What the acquirer can tell: the names for --lie with their own keys, and the plans for --deposit."""
+    from simulator.deposits import PLANS  # noqa: PLC0415
+    from simulator.lies import DEFAULTS, Lie  # noqa: PLC0415
+
+    if as_json:
+        told = {lie: dict(DEFAULTS.get(lie, {})) for lie in Lie}
+        plans = {name: [step.state for step in steps] for name, steps in PLANS.items()}
+        click.echo(json.dumps({"lies": told, "deposits": plans}))
+        return
+    for lie in Lie:
+        keys = ",".join(f"{key}={value}" for key, value in DEFAULTS.get(lie, {}).items())
+        click.echo(f"{lie}:{keys}" if keys else lie)
+    click.echo()
+    for name, steps in PLANS.items():
+        click.echo(f"{name}: {' '.join(step.state for step in steps)}")
+
+
+@sim.command("faults")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_faults(*, as_json: bool) -> None:
+    """What can go wrong on the wire: the names for --fault, and their parameters with what holds if none is given."""
+    from simulator.wires.faults import KINDS, Unit  # noqa: PLC0415
+
+    if as_json:
+        click.echo(
+            json.dumps({name: {"works_on": kind.unit, "parameters": dict(kind.keys)} for name, kind in KINDS.items()})
+        )
+        return
+    for name, kind in KINDS.items():
+        ways = "" if kind.unit is Unit.DEVICE else ",to=both"
+        click.echo(f"{name}:{','.join(f'{key}={value}' for key, value in kind.keys.items())}{ways}")
+
+
+@sim.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def triggers(*, as_json: bool) -> None:
+    """What makes the terminal and its host do something else: amounts, customers, crashes."""
+    from simulator.triggers import document, text  # noqa: PLC0415
+
+    click.echo(json.dumps(document(), ensure_ascii=False) if as_json else text())
 
 
 @sim.command()

@@ -48,6 +48,8 @@ class SimulatedClock:
         self._base = 0
         self._since = 0
         self._limit = 0
+        self.wrong_by = 0
+        """ms by which the terminal's clock shows more than it is. Trade and ledger go by what it is."""
 
     def jump(self, at: int, now: int, limit: int) -> None:
         """It is now `at`, and time runs on from there up to `limit`. Time set back is refused: ValueError."""
@@ -59,6 +61,14 @@ class SimulatedClock:
         """At speed 0: so many simulated ms are over at once. At any other speed they pass by themselves."""
         if self.speed == 0:
             self.jump(min(self._limit, self._base + duration), now, self._limit)
+
+    def advance(self, duration: int, now: int) -> None:
+        """At any speed so many simulated ms are over at once, up to the limit: the terminal slept."""
+        self.jump(min(self._limit, self.time(now) + duration), now, self._limit)
+
+    def shown(self, now: int) -> int:
+        """What the terminal's own clock shows, ms UTC; never before 1970."""
+        return max(0, self.time(now) + self.wrong_by)
 
     def real(self, duration: int) -> int:
         """How many real ms a simulated duration in ms takes, rounded up; 0 at speed 0."""

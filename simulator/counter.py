@@ -1,11 +1,13 @@
 """What happens at the counter when a register asks for money: stages on the display, an entry in the book, a Result.
 
-Somebody always comes with a card. A sale is approved unless the last two digits of its amount choose a decline
-(DECLINES); money goes back by the rules of `Book.refusal`. One thing at a time: what is asked meanwhile is refused, and
-nothing of it is done.
+Somebody comes (simulator/cards.py; a bank card, if nobody was told to), and the host decides (simulator/host.py). Before it
+is asked, BEGIN stands in the log; what then has no outcome is reversed: after PATIENCE_MS, or at the next boot. Until
+then a fence takes the request back. Money goes back by the rules of `Book.refusal`. One thing at a time: what is asked
+meanwhile is refused, and nothing of it is done.
 
-A reference that the book holds gets its stored Result again, for ever. On a wire that has room only for tickets nothing
-tells a question asked twice from two questions: each is one of its own there, as it is with the vendors' terminals.
+A reference that the log holds gets its stored Result again, for ever; one that was fenced is VOIDED. On a wire that has
+room only for tickets nothing tells a question asked twice from two questions: each is one of its own there, as it is with
+the vendors' terminals.
 """
 
 from __future__ import annotations
@@ -15,33 +17,34 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from protocol.messages import (
+    EntryMode,
     Error,
     ErrorCode,
     MoneyRequest,
     Outcome,
-    Product,
     Progress,
-    Refund,
     RequestState,
     Result,
     Sale,
     Stage,
+    StatusQuery,
+    StatusReply,
     Transaction,
     TransactionKind,
     Void,
 )
 from protocol.money import Money
 from protocol.tickets import NO_TICKET
-from simulator.book import APPROVED, INVALID_AMOUNT, Book
+from simulator.answers import repeats, result_of, same_question, status_of, voided
+from simulator.book import INVALID_AMOUNT, Book
+from simulator.cards import CANCELLED, Customer, Visit, held, of_sale, visit_of
 from simulator.clock import SimulatedClock
-from simulator.plan import CARD_BINS, CARD_MODES, SCHEMES, Step, operator_at, rrn_of, weighted
+from simulator.crashes import Crash, Crashes
+from simulator.host import APPROVED, PATIENCE_MS, RESPONSES, Answer, Host
+from simulator.log import TerminalLog
+from simulator.plan import Step, operator_at, rrn_of
 from simulator.profile import Profile
 
-DECLINES = {5: "05", 51: "51", 54: "54", 55: "55", 61: "61", 91: "91"}
-"""Last two digits of a sale's amount -> ISO 8583 response code: 05 do not honour, 51 insufficient funds, 54 expired card,
-55 wrong PIN, 61 over the limit, 91 issuer not available."""
-TOO_LATE = "17"
-"""ISO 8583: cancelled at the terminal. The deadline came before the card."""
 # Answers to a vendor's register, whose wire has no Error
 UNDER_WAY, NO_SUCH_ORIGINAL = "09", "25"
 
@@ -49,26 +52,29 @@ NOTHING_BUT_A_TICKET = 8
 """Leading hexadecimal digits that are zero in a reference made of a ticket (protocol/tickets.py). A ticket may come again,
 so the book puts the event's number there: a reference is one of a kind."""
 
-_SALE_STAGES = ((0, Stage.PRESENT_CARD), (4_000, Stage.PIN), (8_000, Stage.HOST))
-_SALE_TAKES = 10_000
-_BACK_STAGES = ((0, Stage.HOST),)
-_BACK_TAKES = 2_000
-"""Simulated ms from the question to the stages and to the end. FIXTURE."""
-_CARDS = ((2, Product.CREDIT), (1, Product.DEBIT))
-"""FIXTURE."""
-
+SHOWN_MS = 5_000
+"""How long an outcome stays on the display. FIXTURE."""
+_DECIDES_MS = 2_000
+"""How long the terminal itself takes to refuse. FIXTURE."""
 Said = Progress | Result | Error
 
 
 @dataclass(slots=True)
 class _UnderWay:
+    """A request that was taken. Times are monotonic ms; took: simulated ms so far, by plan."""
+
     request: MoneyRequest
     original: Transaction | None
     amount: Money
-    stages: deque[tuple[int, Stage]]  # monotonic ms
-    ends: int
+    customer: Customer | None
+    stages: deque[tuple[int, Stage]]
     stage: Stage
-    too_late: bool
+    asks_host: int | None  # when; None: it never comes to that, or was
+    ends: int | None  # None: not known yet, or never
+    took: int
+    code: str = CANCELLED  # of the terminal's own decision
+    draft: Transaction | None = None
+    answer: Answer | None = None
 
 
 class Counter:
@@ -76,28 +82,72 @@ class Counter:
     which is the clock that requests' deadlines are told in."""
 
     def __init__(
-        self, *, profile: Profile, seed: int, book: Book, clock: SimulatedClock, currency: int, tickets: bool
+        self,
+        *,
+        profile: Profile,
+        seed: int,
+        book: Book,
+        log: TerminalLog,
+        host: Host,
+        crashes: Crashes,
+        clock: SimulatedClock,
+        currency: int,
+        tickets: bool,
     ) -> None:
         self._profile = profile
         self._seed = seed
         self._book = book
+        self._log = log
+        self._host = host
+        self._crashes = crashes
         self._clock = clock
-        self._currency = currency
+        self.currency = currency
         self._tickets = tickets
+        self.regular: Customer | None = None
+        """Who comes when nobody else was told to; None: somebody with a bank card."""
+        self._next: Customer | None = None
         self._under_way: _UnderWay | None = None
         self._said: list[Said] = []
+        self.last_done: Transaction | None = None
+        """The last outcome, while the display shows it: SHOWN_MS, and at speed 0 until the next."""
+        self._shown_until: int | None = None
 
     @property
     def busy(self) -> bool:
         return self._under_way is not None
 
     @property
+    def doing(self) -> tuple[Stage, Money] | None:
+        """What is under way: its stage and amount, for the display."""
+        under_way = self._under_way
+        return None if under_way is None else (under_way.stage, under_way.amount)
+
+    @property
     def deadline(self) -> int | None:
         """When `run` has something to do, or None."""
+        due = [self._host.deadline, self._shown_until]
+        if (under_way := self._under_way) is not None:
+            due += [under_way.ends, under_way.asks_host, under_way.stages[0][0] if under_way.stages else None]
+        return min((d for d in due if d is not None), default=None)
+
+    def present(self, customer: Customer) -> None:
+        """Who comes for the next sale."""
+        self._next = customer
+
+    def cancel(self, now: int) -> bool:
+        """The customer presses cancel: declined, unless the host was asked already (False, as where nothing is asked)."""
         under_way = self._under_way
-        if under_way is None:
-            return None
-        return min(under_way.ends, under_way.stages[0][0]) if under_way.stages else under_way.ends
+        if under_way is None or under_way.stage is Stage.HOST:
+            return False
+        under_way.stages.clear()
+        under_way.asks_host, under_way.ends, under_way.code = None, now, CANCELLED
+        self.run(now)
+        return True
+
+    def forget(self) -> None:
+        """A reboot: what was under way is known from the log alone."""
+        self._under_way = self._next = self.last_done = self._shown_until = None
+        self._said.clear()
 
     def take(self) -> list[Said]:
         """What is to be told to the register, in order."""
@@ -107,25 +157,52 @@ class Counter:
     def ask(self, request: MoneyRequest, now: int) -> None:
         """A register asks. Not taken: an Error, or where the wire has none a Result that is declined."""
         under_way = self._under_way
-        known = None if self._tickets else self._book.find(request.reference)
-        if known is not None:
-            if _repeats(request, known):
-                self._said.append(result_of(known, request.reference, request.request_id))
-            else:
-                self._refuse(request, ErrorCode.OUT_OF_BOUNDS, INVALID_AMOUNT)
+        if not self._tickets and (stored := self._stored(request)) is not None:
+            self._said.append(stored)
         elif under_way is not None:
             if self._tickets or request.reference != under_way.request.reference:
                 self._refuse(request, ErrorCode.NOT_NOW, UNDER_WAY)
-            elif _bare(request) != _bare(under_way.request):
+            elif not same_question(request, under_way.request):
                 self._refuse(request, ErrorCode.OUT_OF_BOUNDS, INVALID_AMOUNT)
             else:  # asked again, in another session perhaps: from now on the answer is to this one
                 under_way.request = request
                 self._say_stage(under_way)
         elif request.deadline <= now:
-            self._refuse(request, ErrorCode.NOT_NOW, TOO_LATE)
+            self._refuse(request, ErrorCode.NOT_NOW, CANCELLED)
         else:
             self._begin(request, now)
             self.run(now)
+
+    def _stored(self, request: MoneyRequest) -> Result | Error | None:
+        """What the log says of that reference already."""
+        reference, known = request.reference, self._book.find(request.reference)
+        reversal, asked = self._book.reversal(reference), self._book.begun(reference)
+        first = asked or known
+        if first is not None and (known or reversal) and not repeats(request, first):
+            return Error(code=ErrorCode.OUT_OF_BOUNDS, request_id=request.request_id)
+        if known is not None:
+            return result_of(known, reference, request.request_id)
+        if reversal is not None or self._log.is_fenced(reference):
+            return voided(reference, request.request_id, reversal)
+        return None
+
+    def status(self, query: StatusQuery) -> StatusReply:
+        """What became of a reference. A fence is in the log before the answer, and takes back what no host was asked yet."""
+        epoch = self._log.epoch
+        if (stale := self._crashes.stale(query.reference, epoch, query.request_id)) is not None:
+            return stale
+        known, reversal = self._book.find(query.reference), self._book.reversal(query.reference)
+        under_way = self._under_way
+        doing = under_way is not None and not self._tickets and under_way.request.reference == query.reference
+        if doing and under_way is not None and query.fence and under_way.draft is None:
+            self._log.fence(query.reference)
+            self._under_way, doing = None, False
+            self._said.append(voided(query.reference, under_way.request.request_id))
+        if query.fence and known is None and reversal is None and not doing:
+            self._log.fence(query.reference)
+        return status_of(
+            query, epoch, known=known, reversal=reversal, doing=doing, fenced=self._log.is_fenced(query.reference)
+        )
 
     def _begin(self, request: MoneyRequest, now: int) -> None:
         original, amount = None, request.amount
@@ -135,32 +212,109 @@ class Counter:
                 self._refuse(request, ErrorCode.OUT_OF_BOUNDS, NO_SUCH_ORIGINAL)
                 return
             amount = original.amount if amount is None else amount  # a void that names none is of the whole
-        if amount is None or amount.currency != self._currency or amount.minor <= 0:
+        if amount is None or amount.currency != self.currency or amount.minor <= 0:
             self._refuse(request, ErrorCode.OUT_OF_BOUNDS, INVALID_AMOUNT)
             return
-        plan, takes = (_SALE_STAGES, _SALE_TAKES) if original is None else (_BACK_STAGES, _BACK_TAKES)
-        stages = deque((now + self._clock.real(after), stage) for after, stage in plan)
-        ends, host = now + self._clock.real(takes), stages[-1][0]
-        too_late = host >= request.deadline
-        if too_late:
-            ends = request.deadline
-            stages = deque((due, stage) for due, stage in stages if due < ends)
-        self._under_way = _UnderWay(request, original, amount, stages, ends, plan[0][1], too_late)
+        customer = None
+        if original is None:
+            customer, self._next = self._next or self.regular, None
+        visit = Visit((0,), (Stage.HOST,)) if original is not None else visit_of(customer, codes=not self._tickets)
+        times = [now + self._clock.real(after) for after in visit.times]
+        asks_host: int | None = times[-1]
+        ends, code = None, visit.refusal or CANCELLED
+        if times[-1] >= request.deadline:
+            asks_host, ends, code = None, request.deadline, CANCELLED
+        elif visit.refusal is not None:
+            asks_host, ends = None, times[-1]
+        stages = deque(
+            (at, stage)
+            for at, stage in zip(times, visit.stages, strict=False)
+            if ends is None or at < ends or at == now
+        )
+        took = visit.times[-1]
+        self._under_way = _UnderWay(
+            request, original, amount, customer, stages, visit.stages[0], asks_host, ends, took, code
+        )
 
     def run(self, now: int) -> None:
-        """Go on with what is under way, as far as it is due."""
+        """Go on with what is under way, as far as it is due. TerminalCrashed where that was armed."""
+        for reference in self._host.run(now):
+            self._told_late(reference, now)
+        if self._shown_until is not None and self._shown_until <= now:
+            self.last_done = self._shown_until = None
         under_way = self._under_way
         if under_way is None:
             return
-        request = under_way.request
         while under_way.stages and under_way.stages[0][0] <= now:
             _, under_way.stage = under_way.stages.popleft()
             self._say_stage(under_way)
-        if under_way.ends <= now:
-            self._under_way = None
-            self._clock.pass_by(_SALE_TAKES if under_way.original is None else _BACK_TAKES, now)
-            done = self._book.enter(self._step(under_way, now))
-            self._said.append(result_of(done, request.reference, request.request_id))
+        if under_way.asks_host is not None and under_way.asks_host <= now:
+            due, under_way.asks_host = under_way.asks_host, None
+            self._ask_host(under_way, due, now)
+        if under_way.ends is not None and under_way.ends <= now:
+            self._clock.pass_by(under_way.took, now)
+            self._end(under_way, now)
+
+    def _ask_host(self, under_way: _UnderWay, due: int, now: int) -> None:
+        """Refuse what is against the rules; log BEGIN, and then ask. due: when it was planned for."""
+        self._crashes.reach(Crash.BEFORE_BEGIN)
+        step = self._step(under_way, now)
+        refusal = self._refusal(under_way, step)
+        if refusal is not None:
+            under_way.code, took = refusal, _DECIDES_MS
+        elif (
+            draft := self._book.begin(step)
+        ) is None:  # fenced: `ask` and `status` see to it that this does not happen
+            under_way.code, took = CANCELLED, 0
+        else:
+            under_way.draft = draft
+            self._crashes.reach(Crash.AFTER_BEGIN)
+            chosen, lie = under_way.customer.response if under_way.customer else None, None
+            if under_way.original is None and (lie := self._book.charged_late(draft)) is not None:
+                chosen = RESPONSES[68]
+            under_way.answer = answer = self._host.ask(draft, chosen, now, lie)
+            if answer.for_ever:
+                return
+            took = PATIENCE_MS if answer.after is None else answer.after
+        under_way.took += took
+        under_way.ends = due + self._clock.real(took)
+
+    def _refusal(self, under_way: _UnderWay, step: Step) -> str | None:
+        """What the terminal does not even send to the host: an ISO 8583 response code, or None."""
+        if under_way.original is not None:
+            return self._book.refusal(step.kind, under_way.original, under_way.amount)
+        taken = {product for tariff in self._profile.tariffs for product in tariff.products}
+        return None if step.product in taken else RESPONSES[58].code
+
+    def _end(self, under_way: _UnderWay, now: int) -> None:
+        request, draft, answer = under_way.request, under_way.draft, under_way.answer
+        at = max(self._clock.time(now), self._book.last_at)
+        if draft is None or answer is None:
+            done = self._book.enter(replace(self._step(under_way, now), response_code=under_way.code))
+            result = result_of(done, request.reference, request.request_id)
+        elif answer.after is None:
+            done = self._book.reverse(draft, code=answer.code, at=at, now=now)
+            result = voided(request.reference, request.request_id, done)
+        else:
+            self._crashes.reach(Crash.APPROVED_UNLOGGED)
+            done = self._book.finish(
+                draft, code=answer.code, amount_minor=answer.amount_minor, auth_code=answer.auth_code, at=at
+            )
+            result = result_of(done, request.reference, request.request_id)
+            if under_way.original is None and not self._tickets and done.entry_mode is EntryMode.CHIP:
+                under_way.stage = Stage.REMOVE_CARD
+                self._say_stage(under_way)
+        self._under_way, self.last_done = None, done
+        self._shown_until = now + self._clock.real(SHOWN_MS) if self._clock.speed else None
+        self._crashes.reach(Crash.LOGGED_UNTOLD)
+        self._said.append(self._crashes.falsify(result))
+
+    def _told_late(self, reference: str, now: int) -> None:
+        """The host charges what was reversed: the terminal hears of it, and logs what is true."""
+        draft = self._book.begun(reference)
+        if draft is not None and not self._book.holds(reference):
+            at = max(self._clock.time(now), self._book.last_at)
+            self._book.finish(draft, code=APPROVED, amount_minor=draft.amount.minor, auth_code=None, at=at)
 
     def _say_stage(self, under_way: _UnderWay) -> None:
         asked = under_way.request
@@ -197,29 +351,29 @@ class Counter:
     # -- what is done --------------------------------------------------------------------------------------------------
 
     def _step(self, under_way: _UnderWay, now: int) -> Step:
-        request, original, amount = under_way.request, under_way.original, under_way.amount
+        """What is known of it before the host has decided: declined, until somebody says otherwise."""
+        request, original, amount, customer = (
+            under_way.request,
+            under_way.original,
+            under_way.amount,
+            under_way.customer,
+        )
         at = max(self._clock.time(now), self._book.last_at)
         trace = self._book.next_trace
-        if original is None:
-            kind, code = TransactionKind.SALE, DECLINES.get(amount.minor % 100, APPROVED)
-        else:
+        kind = TransactionKind.SALE
+        if original is not None:
             kind = TransactionKind.VOID if isinstance(request, Void) else TransactionKind.REFUND
-            code = self._book.refusal(kind, original, amount) or APPROVED
-        if under_way.too_late:
-            code = TOO_LATE
         reference = request.reference
         if self._tickets:
             reference = f"{self._book.next_number:0{NOTHING_BUT_A_TICKET}x}{reference[NOTHING_BUT_A_TICKET:]}"
         rng = Random(f"{self._profile.name}/{self._seed}/counter/{reference}")  # noqa: S311  reproducible on purpose
-        product = original.product if original else weighted(rng, _CARDS)
-        auth_code = f"{rng.randrange(1_000_000):06d}"
-        last_digits = rng.randrange(10_000)
+        card = held(customer, rng) if original is None else of_sale(original)
         return Step(
             at=at,
             kind=kind,
-            outcome=Outcome.APPROVED if code == APPROVED else Outcome.DECLINED,
-            response_code=code,
-            product=product,
+            outcome=Outcome.DECLINED,
+            response_code=UNDER_WAY,
+            product=card.product,
             amount_minor=amount.minor,
             currency=amount.currency,
             reference=reference,
@@ -227,46 +381,10 @@ class Counter:
             trace=trace,
             batch=self._book.batch,
             rrn=rrn_of(at, trace),
-            auth_code=auth_code if code == APPROVED else None,
+            auth_code=None,
             operator=request.operator or operator_at(at),
-            entry_mode=original.entry_mode if original else weighted(rng, CARD_MODES),
-            scheme=(original.scheme if original else None) or weighted(rng, SCHEMES[product]),
-            masked_pan=original.masked_pan
-            if original
-            else f"{weighted(rng, CARD_BINS[product])}******{last_digits:04d}",
-            card_token=original.card_token if original else rng.getrandbits(128).to_bytes(16, "big"),
+            entry_mode=card.entry_mode,
+            scheme=card.scheme or "unionpay",
+            masked_pan=card.masked_pan,
+            card_token=card.token,
         )
-
-
-def _bare(request: MoneyRequest) -> MoneyRequest:
-    """What is asked, but for who asks it and until when."""
-    return replace(request, request_id=0, deadline=0, operator=None)
-
-
-def _repeats(request: MoneyRequest, known: Transaction) -> bool:
-    """The same question: kind, amount, and the sale that it is about."""
-    kinds = {Sale: TransactionKind.SALE, Refund: TransactionKind.REFUND, Void: TransactionKind.VOID}
-    original = None if isinstance(request, Sale) else request.original_reference
-    same = (kinds[type(request)], original) == (known.kind, known.original_reference)
-    return same and request.amount in {known.amount, None}
-
-
-def result_of(done: Transaction, reference: str, request_id: int) -> Result:
-    """What the book says of a transaction, as the Result of the request that calls it by this reference."""
-    return Result(
-        reference=reference,
-        state=RequestState.APPROVED if done.outcome is Outcome.APPROVED else RequestState.DECLINED,
-        amount=done.amount,
-        response_code=done.response_code,
-        product=done.product,
-        trace=done.trace,
-        batch=done.batch,
-        rrn=done.rrn,
-        auth_code=done.auth_code,
-        scheme=done.scheme,
-        masked_pan=done.masked_pan,
-        entry_mode=done.entry_mode,
-        terminal_time=done.terminal_time,
-        event=done.number,
-        request_id=request_id,
-    )

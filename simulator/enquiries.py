@@ -1,14 +1,18 @@
-"""What the terminal answers at once: from its plate, its book, and its acquirer's tariffs. Only Settle changes anything."""
+"""What the terminal answers at once: from its plate, book and log, and the acquirer's tariffs; Settle and fences write."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
 
 from protocol.messages import (
+    DepositQuery,
+    DepositReturn,
     DeviceInfo,
     DeviceInfoQuery,
     Echo,
     EchoReply,
+    Error,
+    ErrorCode,
     LastTransactionQuery,
     Message,
     Product,
@@ -18,6 +22,7 @@ from protocol.messages import (
     SelfTestReply,
     Settle,
     SettleReply,
+    StatusQuery,
     TariffLine,
     TariffQuery,
     Tariffs,
@@ -25,10 +30,12 @@ from protocol.messages import (
     TotalsQuery,
 )
 from protocol.money import Money
-from simulator.book import APPROVED, Book
+from simulator.book import Book
 from simulator.clock import SHANGHAI, SimulatedClock, local_date
 from simulator.counter import UNDER_WAY, Counter
-from simulator.identity import Identity
+from simulator.host import APPROVED
+from simulator.identity import Identity, plate
+from simulator.log import TerminalLog
 from simulator.profile import Profile
 
 PARTS = ("printer", "reader", "keys", "battery", "memory", "host")
@@ -43,6 +50,7 @@ class Enquiries:
         *,
         profile: Profile,
         identity: Identity,
+        log: TerminalLog,
         book: Book,
         counter: Counter,
         clock: SimulatedClock,
@@ -50,6 +58,7 @@ class Enquiries:
     ) -> None:
         self._profile = profile
         self._identity = identity
+        self._log = log
         self._book = book
         self._counter = counter
         self._clock = clock
@@ -71,17 +80,33 @@ class Enquiries:
             case TotalsQuery(request_id=request):
                 count, total = self._book.totals
                 reply = Totals(count=count, amount=Money(total, self._currency), request_id=request)
+            case StatusQuery():
+                reply = self._counter.status(asked)
             case LastTransactionQuery(request_id=request):
                 reply = self._counter.last(request)
+            case DepositQuery(ticket=ticket, request_id=request):
+                status = self._book.acquirer.deposits.status(ticket, request)
+                reply = status or Error(code=ErrorCode.OUT_OF_BOUNDS, request_id=request)
+            case DepositReturn():
+                reply = self._apply(asked, now)
             case Settle(request_id=request):
-                reply = self._settle(request)
+                reply = self._settle(request, now)
         return reply
 
-    def _settle(self, request: int) -> Reply:
+    def _settle(self, request: int, now: int) -> Reply:
         """Not in the middle of a transaction: it would be in neither batch."""
         if self._counter.busy:
             return SettleReply(settled=False, response_code=UNDER_WAY, request_id=request)
-        return SettleReply(settled=True, batch=self._book.settle(), response_code=APPROVED, request_id=request)
+        return SettleReply(
+            settled=True, batch=self._book.settle(self._clock.time(now)), response_code=APPROVED, request_id=request
+        )
+
+    def _apply(self, asked: DepositReturn, now: int) -> Reply:
+        try:
+            status = self._book.apply(asked, self._clock.time(now))
+        except ValueError:
+            return Error(code=ErrorCode.OUT_OF_BOUNDS, request_id=asked.request_id)
+        return status or Error(code=ErrorCode.NOT_NOW, request_id=asked.request_id)
 
     def _tariffs(self, product: Product | None, now: int) -> tuple[TariffLine, ...]:
         """In force on the terminal's date; none for a product that the acquirer does not take."""
@@ -94,20 +119,22 @@ class Enquiries:
                 rate_ppm=tariff.rate_ppm,
                 effective_from=_midnight(tariff.effective_from),
                 cap=None if tariff.cap_minor is None else Money(tariff.cap_minor, self._currency),
+                minimum=Money(tariff.minimum_minor, self._currency) if tariff.minimum_minor else None,
             )
             for p, tariff in found
         )
 
     def _device_info(self, now: int, request: int) -> DeviceInfo:
+        its = plate(self._identity, self._profile, self._log.changed)
         return DeviceInfo(
-            serial_number=self._identity.serial_number,
-            model=self._profile.model,
-            firmware=self._profile.firmware,
-            mid=self._identity.mid,
-            tid=self._identity.tid,
+            serial_number=its.serial_number,
+            model=its.model,
+            firmware=its.firmware,
+            mid=its.mid,
+            tid=its.tid,
             clock=self._clock.time(now),
-            merchant_name=self._profile.merchant_name,
-            mcc=self._profile.mcc,
+            merchant_name=its.merchant_name,
+            mcc=its.mcc,
             request_id=request,
         )
 

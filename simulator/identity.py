@@ -7,6 +7,7 @@ from hashlib import sha256
 from itertools import count
 
 from protocol.masking import mask_text
+from simulator.profile import Profile
 
 LARGEST_SEED = 10**12 - 1
 """Twelve digits: a terminal's name never looks like a card number."""
@@ -21,6 +22,33 @@ class Identity:
     mid: str
     tid: str
     serial_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """What the device says of itself and of its shop, as it is now; all but the model may change (simulator/device.py)."""
+
+    serial_number: str
+    mid: str
+    tid: str
+    model: str
+    firmware: str
+    merchant_name: str
+    mcc: str
+
+
+def plate(who: Identity, profile: Profile, changed: dict[str, str]) -> Plate:
+    """As it was made, and what was changed since."""
+    made = {
+        "serial_number": who.serial_number,
+        "mid": who.mid,
+        "tid": who.tid,
+        "model": profile.model,
+        "firmware": profile.firmware,
+        "merchant_name": profile.merchant_name,
+        "mcc": profile.mcc,
+    }
+    return Plate(**made | changed)
 
 
 def identity(profile: str, seed: int) -> Identity:

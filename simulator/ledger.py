@@ -1,8 +1,12 @@
 """What the simulator really did, for others to judge a journal by: JSON lines, one a transaction, one at each day's end.
 
     {"kind":"sale","reference":…,"product":…,"amount_minor":…,"fee_minor":…,"at":"2026-03-02T01:02:51.263Z","outcome":…, …}
+    {"kind":"host","action":"authorised","of":"sale","reference":…,"amount_minor":…,"asked_minor":…,"at":…, …}
+    {"kind":"settlement","batch":…,"credited_minor":…,"should_minor":…, …}      {"kind":"credit",…}      {"kind":"fee",…}
+    {"kind":"notice",…}      {"kind":"deposit","ticket":…,"state":…,"amount_minor":…,"should_minor":…, …}
     {"kind":"day.closed","date":"2026-03-02","transactions":300,"events":600, …}
 
+Of all that is charged, credited or paid back, "should_minor" is what would have been right, and "lie" says why it was not.
 Amounts in minor units; "currency" (ISO 4217) stands in a line where it is not 156, the renminbi. Of a closed day: what
 was done on it before its closing; sales are approved and not voided the same day; approved and declined count
 transactions of every kind; events are the transactions and their fee lines (a reboot is no trade); fees are the sum of
@@ -13,19 +17,39 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from protocol.messages import Fee, Outcome, Transaction, TransactionKind
 from protocol.money import CNY
 from simulator.clock import iso, local_date
 from simulator.errors import SimulatorError
 
+if TYPE_CHECKING:
+    from simulator.host import Deed
+    from simulator.lies import Charge
+
+
+def _lines(charges: Sequence[Charge]) -> dict[str, object]:
+    """Each fee line, where there is more to say of them than their sum; and the lies told."""
+    told = sorted({c.lie for c in charges if c.lie is not None})
+    if len(charges) == 1 and not told:
+        return {}
+    lines = [
+        {"type": c.type, "fee_minor": c.amount_minor, "should_minor": c.should_minor}
+        | ({} if c.lie is None else {"lie": c.lie})
+        for c in charges
+    ]
+    return {"fees": lines, **({"lie": "+".join(told)} if told else {})}
+
 
 @dataclass(slots=True)
 class _DaySoFar:
-    transactions: list[tuple[Transaction, int]] = field(default_factory=list)
+    transactions: list[tuple[Transaction, int, int]] = field(default_factory=list)  # with sum and number of fee lines
+    fees: list[Fee] = field(default_factory=list)  # of no transaction
     voided: set[str] = field(default_factory=set)
 
 
@@ -62,9 +86,10 @@ class Ledger:
             os.close(self._file)
         self._file = -1
 
-    def record(self, transaction: Transaction, fee: Fee) -> None:
-        """A transaction and its fee line."""
-        self._day.transactions.append((transaction, fee.amount.minor))
+    def record(self, transaction: Transaction, charges: Sequence[Charge]) -> None:
+        """A transaction and its fee lines, with what would have been right."""
+        fee, should = sum(c.amount_minor for c in charges), sum(c.should_minor for c in charges)
+        self._day.transactions.append((transaction, fee, len(charges)))
         if transaction.kind is TransactionKind.VOID and transaction.outcome is Outcome.APPROVED:
             self._day.voided.add(transaction.original_reference or "")
         currency = {} if transaction.amount.currency == CNY else {"currency": transaction.amount.currency}
@@ -75,7 +100,8 @@ class Ledger:
                 "original_reference": transaction.original_reference,
                 "product": transaction.product,
                 "amount_minor": transaction.amount.minor,
-                "fee_minor": fee.amount.minor,
+                "fee_minor": fee,
+                "should_minor": should,
                 "at": iso(transaction.at),
                 "outcome": transaction.outcome,
                 "response_code": transaction.response_code,
@@ -83,12 +109,45 @@ class Ledger:
                 "batch": transaction.batch,
                 "rrn": transaction.rrn,
                 **currency,
+                **_lines(charges),
             }
         )
 
+    def note(self, row: dict[str, object], said: object = None) -> None:
+        """A line of the acquirer's own: a fee without a transaction, a notice, a settlement, a credit, a deposit's step."""
+        if isinstance(said, Fee):
+            self._day.fees.append(said)
+        self._write(row)
+
+    def host(self, deed: Deed) -> None:
+        """What the host did for a request of the counter (simulator/host.py)."""
+        currency = {} if deed.currency == CNY else {"currency": deed.currency}
+        self._write(
+            {
+                "kind": "host",
+                "action": deed.action,
+                "of": deed.of,
+                "reference": deed.reference,
+                "amount_minor": deed.amount_minor,
+                "asked_minor": deed.asked_minor,
+                "response_code": deed.response_code,
+                "at": iso(deed.at),
+                **({} if deed.lie is None else {"lie": deed.lie}),
+                **currency,
+            }
+        )
+
+    def restart(self) -> None:
+        """Forget it all: the terminal boots anew in the same process, and tells it again up to `publish`."""
+        self.close()
+        self._prepared.clear()
+        self._day = _DaySoFar()
+
     def close_day(self, day: date) -> None:
         """The day's totals; the next day begins."""
-        done = [(t, fee) for t, fee in self._day.transactions if local_date(t.at) == day]
+        done = [(t, fee) for t, fee, _ in self._day.transactions if local_date(t.at) == day]
+        fee_lines = sum(lines for t, _, lines in self._day.transactions if local_date(t.at) == day)
+        own = [fee.amount.minor for fee in self._day.fees if local_date(fee.at) == day]
         approved = [(t, fee) for t, fee in done if t.outcome is Outcome.APPROVED]
         kept = [
             (t, fee) for t, fee in approved if t.kind is TransactionKind.SALE and t.reference not in self._day.voided
@@ -104,13 +163,13 @@ class Ledger:
                 "fees_minor": sum(fee for _, fee in lines),
             }
         sales = sum(t.amount.minor for t, _ in kept)
-        fees = sum(fee for _, fee in done)
+        fees = sum(fee for _, fee in done) + sum(own)
         self._write(
             {
                 "kind": "day.closed",
                 "date": day.isoformat(),
                 "transactions": len(done),
-                "events": 2 * len(done),
+                "events": len(done) + fee_lines + len(own),
                 "approved": len(approved),
                 "declined": len(done) - len(approved),
                 "sales_count": len(kept),

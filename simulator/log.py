@@ -4,10 +4,18 @@ One line is one of
     {"v":1,"terminal":…,"epoch":…}                  first, once
     {"boot":"<boot id>"}                            each start
     {"day":"2026-03-02","transactions":300}         a day opened     {"closed":"2026-03-02"}   and closed
-    {"settled":"002252"}                            a register had this batch closed
+    {"settled":"002252","at":…}                     this batch was closed, by a register or before a day's first sale
+    {"lies":["fee_twice:count=1"]}                  what the acquirer tells from here on (simulator/lies.py)
+    {"deposit":{"reference":…,"ticket":…}}          an application for the deposit's return (simulator/deposits.py)
     {"n":1,"m":"<hex>"}                             event n and its message's bytes, the same each time it is sent
     {"ack":64}                                      every event up to 64 is durable at the agent's
     {"head":{"origin":…,"size":…,"note":…}}         the journal head that the terminal remembers for an origin
+    {"begin":{"reference":…,"m":"<hex>"}}           a money request goes to the host: its Transaction as far as it is known
+    {"fence":"<reference>"}                         never to be done from now on
+    {"confirmed":"<reference>"}                     the register holds the outcome
+    {"identity":{"serial_number":…}}                what of the plate was changed (simulator/identity.py)
+    {"played":17}                                   planned transactions of the open day that a lost log held too
+A BEGIN without a Transaction of its reference, or a reversal of it, has no outcome: the boot reverses it.
 A line is handed to the operating system before anything that it says is sent (no fsync: a simulated terminal's power cut
 is a kill -9). A last line without its end is what a crash tore, and is dropped.
 """
@@ -19,6 +27,8 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +54,20 @@ class LoggedDay:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A line between the events that the acquirer's books go by: a day opened or closed, a batch settled, lies, deposits.
+
+    after: the number of the event that it comes after.
+    """
+
+    after: int
+    record: dict[str, Any]
+
+
+_MARKS = frozenset({"day", "closed", "settled", "lies", "deposit"})
+
+
+@dataclass(frozen=True, slots=True)
 class RememberedHead:
     """A journal's checkpoint. note: the signed text whole; size: its tree's."""
 
@@ -59,14 +83,10 @@ class TerminalLog:
     """
 
     def __init__(self, folder: Path, terminal: str, epoch: str) -> None:
-        self.boots = 0
-        self.settled = 0
-        self.acknowledged = 0
-        self.days: list[LoggedDay] = []
-        self._events: list[bytes] = []
-        self._heads: dict[str, RememberedHead] = {}
+        self._terminal = terminal
         self._path = folder / "log.jsonl"
         self._lock = self._file = -1
+        self._forget(epoch)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -77,13 +97,32 @@ class TerminalLog:
                     f"Another simulator is using {folder}.", "Stop it, or give this one its own --state."
                 ) from None
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._load(terminal, epoch)
+            self._load()
         except OSError as error:
             self.close()
             raise _unwritable(self._path, error) from error
         except SimulatorError:
             self.close()
             raise
+
+    def _forget(self, epoch: str) -> None:
+        self.epoch = epoch
+        """Of the event numbers; another one after `replaced`."""
+        self.boots = 0
+        self.settled = 0
+        self.acknowledged = 0
+        self.played = 0
+        """Planned transactions of the open day that were done and are in no log any more."""
+        self.days: list[LoggedDay] = []
+        self.marks: list[Mark] = []
+        self.changed: dict[str, str] = {}
+        """What of the plate is not as it was made."""
+        self.confirmed: set[str] = set()
+        """References of outcomes that the register holds. Nothing is dropped for it."""
+        self._begun: dict[str, bytes] = {}
+        self._fenced: set[str] = set()
+        self._events: list[bytes] = []
+        self._heads: dict[str, RememberedHead] = {}
 
     def close(self) -> None:
         """Give the folder back."""
@@ -109,6 +148,18 @@ class TerminalLog:
             raise IndexError(f"there is no event {number}")
         return self._events[number - 1]
 
+    def begun(self, reference: str) -> bytes | None:
+        """What was begun under that reference: the bytes of its Transaction as far as it was known then."""
+        return self._begun.get(reference)
+
+    @property
+    def begins(self) -> list[str]:
+        """Every reference that was begun, in order."""
+        return list(self._begun)
+
+    def is_fenced(self, reference: str) -> bool:
+        return reference in self._fenced
+
     def head(self, origin: str | None = None) -> RememberedHead | None:
         """The head remembered for an origin; without one, the head that was put last."""
         if origin is None:
@@ -124,15 +175,44 @@ class TerminalLog:
     def open_day(self, day: date, transactions: int) -> None:
         self._append({"day": day.isoformat(), "transactions": transactions})
         self.days.append(LoggedDay(day, transactions, self.last_written))
+        self.played = 0
 
     def close_day(self) -> None:
         self._append({"closed": self.days[-1].day.isoformat()})
         self.days[-1].last = self.last_written
 
-    def settle(self, batch: str) -> None:
-        """A batch was closed, and the next is open."""
-        self._append({"settled": batch})
+    def settle(self, batch: str, at: int) -> None:
+        """A batch was closed, and the next is open. at: ms UTC."""
+        self._append({"settled": batch, "at": at})
         self.settled += 1
+
+    def mark(self, record: dict[str, Any]) -> None:
+        """{"lies": [...]} or {"deposit": {...}}."""
+        self._append(record)
+
+    def begin(self, reference: str, message: bytes) -> bool:
+        """Fence check, dedup and BEGIN at once: False, and nothing written, for a fenced reference or one begun before."""
+        if reference in self._fenced or reference in self._begun:
+            return False
+        self._append({"begin": {"reference": reference, "m": message.hex()}})
+        self._begun[reference] = message
+        return True
+
+    def fence(self, reference: str) -> None:
+        """Never do it from now on."""
+        if reference not in self._fenced:
+            self._append({"fence": reference})
+            self._fenced.add(reference)
+
+    def confirm(self, reference: str) -> None:
+        if reference not in self.confirmed:
+            self._append({"confirmed": reference})
+            self.confirmed.add(reference)
+
+    def change(self, what: dict[str, str]) -> None:
+        """Another serial number, merchant id, …: by the names of `simulator.identity.Plate`."""
+        self._append({"identity": what})
+        self.changed |= what
 
     def add(self, *messages: bytes) -> None:
         """The next events, in one write."""
@@ -156,10 +236,63 @@ class TerminalLog:
         if len(self._heads) > MAX_ORIGINS:
             del self._heads[next(iter(self._heads))]
 
+    # -- what a log must not suffer ------------------------------------------------------------------------------------
+
+    def reread(self) -> None:
+        """As a reboot does: know nothing but what stands in the file."""
+        try:
+            self._forget(self.epoch)
+            self._load()
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def rolled_back_to(self, number: int, played: int = 0) -> None:
+        """An old copy was put back: all that was written after event `number` is gone. IndexError if it never was.
+
+        played: planned transactions of the day that are done. Whoever used the log must read it anew, as a boot does.
+        """
+        if not 0 <= number <= self.last_written:
+            raise IndexError(f"there is no event {number}")
+        lines = self._path.read_bytes().splitlines(keepends=True)
+        if number:
+            kept = lines[: next(n for n, line in enumerate(lines, 1) if line.startswith(b'{"n":%d,' % number))]
+        else:
+            kept = list(takewhile(lambda line: not line.startswith((b'{"n":', b'{"begin":')), lines))
+        self._replace(b"".join(kept), played)
+
+    def replaced(self, played: int = 0) -> None:
+        """Another log is in its place, empty but for the days, with an epoch of its own; played: as above."""
+        epoch = sha256(f"{self._terminal}/log epoch after {self.epoch}".encode()).hexdigest()[:12]
+        lines: list[dict[str, object]] = [{"v": VERSION, "terminal": self._terminal, "epoch": epoch}]
+        for day in self.days:
+            lines.append({"day": day.day.isoformat(), "transactions": day.transactions})
+            lines += [{"closed": day.day.isoformat()}] if day.closed else []
+        self._replace("".join(map(_line, lines)).encode(), played)
+
+    def _replace(self, data: bytes, played: int) -> None:
+        day = self.days[-1].day if self.days else None
+        new = self._path.with_name(f"{self._path.name}.new")
+        try:
+            new.write_bytes(data)
+            new.replace(self._path)
+            os.close(self._file)
+            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        self.reread()
+        if self.days and not self.days[-1].closed:
+            self.played = played if self.days[-1].day == day else self.days[-1].transactions
+            self._append({"played": self.played})
+
     # -- the file ------------------------------------------------------------------------------------------------------
 
-    def _append(self, record: dict[str, object]) -> None:
-        self._write(json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n")
+    def _append(self, record: dict[str, Any]) -> None:
+        self._write(_line(record))
+        self._mark(record)
+
+    def _mark(self, record: dict[str, Any]) -> None:
+        if not _MARKS.isdisjoint(record):
+            self.marks.append(Mark(self.last_written, record))
 
     def _write(self, lines: str) -> None:
         data = lines.encode()
@@ -170,7 +303,7 @@ class TerminalLog:
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
-    def _load(self, terminal: str, epoch: str) -> None:
+    def _load(self) -> None:
         data = self._path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if whole != len(data):
@@ -178,25 +311,27 @@ class TerminalLog:
         lines = data[:whole].splitlines()
         for place, line in enumerate(lines, 1):
             try:
-                self._take(json.loads(line), terminal, epoch, first=place == 1)
+                self._take(json.loads(line), first=place == 1)
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 raise SimulatorError(
                     f"The terminal's log {self._path} is damaged at line {place}.",
                     "Move it away, or start with another --state.",
                 ) from error
         if not lines:
-            self._append({"v": VERSION, "terminal": terminal, "epoch": epoch})
+            self._append({"v": VERSION, "terminal": self._terminal, "epoch": self.epoch})
 
-    def _take(self, record: dict[str, Any], terminal: str, epoch: str, *, first: bool) -> None:
+    def _take(self, record: dict[str, Any], *, first: bool) -> None:
         if first:
             if record["v"] != VERSION:
                 raise ValueError("unknown version")
-            if (record["terminal"], record["epoch"]) != (terminal, epoch):
+            if record["terminal"] != self._terminal:
                 raise SimulatorError(
-                    f"The log {self._path} is that of terminal {record['terminal']}, not of {terminal}.",
+                    f"The log {self._path} is that of terminal {record['terminal']}, not of {self._terminal}.",
                     "Start with the profile and seed it was made with, or with another --state.",
                 )
+            self.epoch = str(record["epoch"])
             return
+        self._mark(record)
         match record:
             case {"n": int(number), "m": str(message)} if number == self.last_written + 1:
                 self._events.append(bytes.fromhex(message))
@@ -204,6 +339,7 @@ class TerminalLog:
                 self.acknowledged = up_to
             case {"day": str(day), "transactions": int(transactions)}:
                 self.days.append(LoggedDay(date.fromisoformat(day), transactions, self.last_written))
+                self.played = 0
             case {"closed": str(day)} if self.days[-1].day.isoformat() == day:
                 self.days[-1].last = self.last_written
             case {"settled": str()} if self.days:
@@ -213,7 +349,28 @@ class TerminalLog:
             case {"boot": str()}:
                 self.boots += 1
             case _:
+                self._take_money(record)
+
+    def _take_money(self, record: dict[str, Any]) -> None:
+        match record:
+            case {"begin": {"reference": str(reference), "m": str(message)}} if reference not in self._begun:
+                self._begun[reference] = bytes.fromhex(message)
+            case {"fence": str(reference)}:
+                self._fenced.add(reference)
+            case {"confirmed": str(reference)}:
+                self.confirmed.add(reference)
+            case {"identity": dict(what)} if all(isinstance(value, str) for value in what.values()):
+                self.changed |= what
+            case {"played": int(played)} if self.days:
+                self.played = played
+            case {"lies": list()} | {"deposit": dict()}:
+                pass  # a mark
+            case _:
                 raise ValueError("not a line of a terminal's log")
+
+
+def _line(record: dict[str, object]) -> str:
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def _unwritable(path: Path, error: OSError) -> SimulatorError:

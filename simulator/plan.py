@@ -30,6 +30,8 @@ _HOURS = (4, 5, 9, 12, 9, 5, 4, 5, 10, 14, 11, 6)
 _MIN_GAP_MS = 2_000
 FEE_DELAY_MS = 150
 """A fee line follows its transaction; below the smallest gap between two transactions (12 h / LARGEST_DAY)."""
+MORE_FEES_MS = 50
+"""Between two fee lines of one transaction."""
 _TOUCHED_TRIES = 8
 
 # Weighted tables, all FIXTURE. Amounts in fen, half open.

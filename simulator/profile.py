@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from protocol.messages import Product, SettlementMode
 from simulator.errors import SimulatorError
+from simulator.tariffs import FeeReturn, Notice, Tariff
 
 _FOLDER = Path(__file__).parent / "profiles"
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
-    """One published rate. rate_ppm: parts per million of the amount (0.6% = 6000). cap_minor: fen, None is no cap.
+class SimCard:
+    """What the SIM card costs. activated: a local date; the first fee is due free_days later, then one every period_days."""
 
-    In force on local dates effective_from <= d < effective_to. A promo, while it lasts, goes before the plain rate.
-    fixture: ours; no source states it.
-    """
+    activated: date
+    free_days: int
+    period_days: int
+    amount_minor: int
 
-    products: tuple[Product, ...]
-    rate_ppm: int
-    cap_minor: int | None
-    effective_from: date
-    effective_to: date | None
-    promo: bool
-    fixture: bool
-    source: str
+    def due(self, after: date, day: date) -> bool:
+        """A fee is due on one of the local dates after < d <= day."""
+        first = (self.activated + timedelta(days=self.free_days)).toordinal()
+        return _periods(first, self.period_days, day) > _periods(first, self.period_days, after)
+
+    def is_free(self, day: date) -> bool:
+        return day < self.activated + timedelta(days=self.free_days)
+
+
+def _periods(first: int, period: int, day: date) -> int:
+    """How many dues lie on or before a day."""
+    return max(0, (day.toordinal() - first) // period + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What the merchant paid for the device. plan: how its return goes where nobody chooses (simulator/deposits.py)."""
+
+    amount_minor: int
+    plan: str
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A device model with its shop. fee_return: a sale's fee on its refund; KEEP: the acquirer keeps it."""
+    """A device model with its shop, and what its acquirer agreed on. fee_return: of a sale's fee on its refund."""
 
     name: str
     title: str
@@ -44,8 +58,11 @@ class Profile:
     merchant_name: str
     mcc: str
     settlement_mode: SettlementMode
-    fee_return: str
+    fee_return: FeeReturn
+    sim: SimCard
+    deposit: Deposit
     tariffs: tuple[Tariff, ...]
+    notices: tuple[Notice, ...] = ()
 
     def tariff(self, product: Product, day: date) -> Tariff:
         """The tariff that is in force for a product on a local date. SimulatorError if none is, or several are."""
@@ -79,8 +96,6 @@ def load_profile(name: str) -> Profile:
 
 
 def _profile(table: dict[str, Any]) -> Profile:
-    if table["fee_return"] != "KEEP":
-        raise ValueError(f"fee_return {table['fee_return']!r} is not known")
     return Profile(
         name=table["name"],
         title=table["title"],
@@ -90,7 +105,9 @@ def _profile(table: dict[str, Any]) -> Profile:
         merchant_name=table["merchant"]["name"],
         mcc=table["merchant"]["mcc"],
         settlement_mode=SettlementMode(table["settlement_mode"]),
-        fee_return=table["fee_return"],
+        fee_return=FeeReturn(table["fee_return"]),
+        sim=SimCard(**table["sim"]),
+        deposit=Deposit(**table["deposit"]),
         tariffs=tuple(
             Tariff(
                 products=tuple(Product(p) for p in entry["products"]),
@@ -101,7 +118,23 @@ def _profile(table: dict[str, Any]) -> Profile:
                 promo=entry.get("promo", False),
                 fixture=entry.get("fixture", False),
                 source=entry["source"],
+                minimum_minor=entry.get("minimum_minor", 0),
+                per_item_minor=entry.get("per_item_minor", 0),
+                t0_ppm=entry.get("t0_ppm", 0),
+                t0_fixed_minor=entry.get("t0_fixed_minor", 0),
             )
             for entry in table["tariffs"]
+        ),
+        notices=tuple(
+            Notice(
+                number=entry["number"],
+                products=tuple(Product(p) for p in entry["products"]),
+                rate_ppm=entry["rate_ppm"],
+                cap_minor=entry.get("cap_minor"),
+                published=entry["published"],
+                effective_from=entry["effective_from"],
+                text=entry["text"],
+            )
+            for entry in table.get("notices", ())
         ),
     )

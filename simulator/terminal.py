@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from protocol.conversation import Conversation
 from protocol.dialect import Dialect, LinkKeys, Role
@@ -30,6 +31,7 @@ from protocol.messages import (
     HeadPut,
     HeadReply,
     Message,
+    Outcome,
     Progress,
     Refund,
     Reply,
@@ -40,12 +42,17 @@ from protocol.messages import (
     Transaction,
     Void,
 )
+from protocol.money import Money
+from simulator.book import Book
 from simulator.clock import SimulatedClock
 from simulator.counter import Counter
+from simulator.crashes import Crashes
+from simulator.device import Device
 from simulator.enquiries import Enquiries
 from simulator.identity import Identity
 from simulator.log import RememberedHead, TerminalLog
 from simulator.pairing import PairingMode
+from simulator.screen import Done, Faulty, Idle, Pairing, Paying, Showing
 from simulator.trade import Trade
 
 # "At most 64 events (32 KiB) are sent beyond the last EVENT_ACK" (docs/protocol.md §3)
@@ -70,22 +77,31 @@ class Terminal:
         random: Callable[[int], bytes],
         line_rate: int,
         identity: Identity,
-        boot_id: str,
         log: TerminalLog,
         clock: SimulatedClock,
+        book: Book,
         trade: Trade,
         counter: Counter,
         enquiries: Enquiries,
+        device: Device,
+        crashes: Crashes,
     ) -> None:
         self._pairing = pairing
         self._shown = False
+        self._number = ""
         self._news: list[PairingShown | Paired | PairingFailed] = []
         self._identity = identity
-        self._boot_id = boot_id
+        self._random = random
+        self._boot_id = ""
+        self._keys = keys
+        self._line_rate = line_rate
+        self.device = device
+        self.crashes = crashes
+        self.counter = counter
         self._log = log
         self._clock = clock
+        self._book = book
         self._trade = trade
-        self._counter = counter
         self._enquiries = enquiries
         self._now = 0
         self._next: int | None = None  # the next event to send; None before a SYNC
@@ -97,10 +113,14 @@ class Terminal:
         """An agent made a session since the start."""
         self.left = False
         """The last agent said BYE, and none came since."""
-        self._conversation = Conversation(
-            dialect, Role.TERMINAL, random=random, line_rate=line_rate, keys=keys, hello=self._hello
-        )
+        self._dialect = dialect
+        self._conversation = self._listening()
         self._tells_events = tells_events(self._conversation.dialect)
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """Its simulated time."""
+        return self._clock
 
     @property
     def in_session(self) -> bool:
@@ -111,24 +131,57 @@ class Terminal:
     def settled(self) -> bool:
         """The calendar is played, and every event acknowledged that can be told."""
         told = not self._tells_events or self._log.acknowledged == self._log.last_written
-        return self._trade.finished and not self._counter.busy and told
+        return self._trade.finished and not self.counter.busy and told
 
     @property
     def deadline(self) -> int | None:
         """When `tick` has something to do (monotonic ms), or None."""
-        due = (self._conversation.deadline, self._trade.deadline, self._counter.deadline)
+        due = (self._conversation.deadline, self._trade.deadline, self.counter.deadline)
         return min((d for d in due if d is not None), default=None)
 
+    def _listening(self) -> Conversation:
+        return Conversation(
+            self._dialect,
+            Role.TERMINAL,
+            random=self._random,
+            line_rate=self._line_rate,
+            keys=self._keys,
+            hello=self._hello,
+        )
+
     def start(self, now: int) -> None:
-        """Boot, and listen on the line."""
+        """Boot, and listen on the line: what was begun and has no outcome is reversed."""
         self._now = now
+        self._boot_id = self._random(6).hex()
         self._trade.start(self._boot_id, now)
+        if self._log.boots > 1:
+            self.device.rebooted(now)
+        self._book.reverse_unfinished(at=self._clock.time(now), now=now)
         self._conversation.open(now)
         self.allow_pairing(now)
         self._advance(now)
 
+    def reboot(self, now: int) -> None:
+        """Off and on again, also after TerminalCrashed: the session is gone, and only what stands in the log is known."""
+        self._shown, self._news, self.left = False, [], False
+        self._restart_from(None)
+        self.counter.forget()
+        self._log.reread()
+        self._conversation = self._listening()
+        self.start(now)
+
+    def roll_back_log(self, number: int, now: int) -> None:
+        """An old copy of the log is put back, which ends with event `number` (IndexError: never written); then a boot."""
+        self._log.rolled_back_to(number, self._trade.played)
+        self.reboot(now)
+
+    def replace_log(self, now: int) -> None:
+        """The log is lost and another begun, with an epoch of its own; then a boot."""
+        self._log.replaced(self._trade.played)
+        self.reboot(now)
+
     def receive(self, data: bytes, now: int) -> None:
-        """Bytes off the line, in any pieces."""
+        """Bytes off the line, in any pieces. TerminalCrashed, here and from `tick`: it ended; `reboot` begins anew."""
         self._now = now
         self._conversation.receive(data, now)
         self._advance(now)
@@ -147,6 +200,20 @@ class Terminal:
     def leave(self, now: int) -> None:
         """Say BYE; `outgoing` has it."""
         self._conversation.leave(now)
+
+    def showing(self) -> Showing:
+        """What the display shows."""
+        if self._shown:
+            return Pairing(self._number)
+        if self.device.fault is not None:
+            return Faulty(self.device.fault)
+        if (doing := self.counter.doing) is not None:
+            return Paying(*doing)
+        if (done := self.counter.last_done) is not None:
+            approved = done.outcome is Outcome.APPROVED
+            return Done(done.kind, approved, done.amount, done.response_code, done.masked_pan)
+        count, total = self._book.totals
+        return Idle(self.device.plate.merchant_name, self._book.batch, count, Money(total, self.counter.currency))
 
     # -- pairing -------------------------------------------------------------------------------------------------------
 
@@ -178,15 +245,18 @@ class Terminal:
         if shown_before or not isinstance(event, PairingFailed):  # a knock that came to nothing is no news
             self._news.append(event)
         self._shown = isinstance(event, PairingShown)
+        self._number = event.number if isinstance(event, PairingShown) else ""
         match event:
             case PairingShown():
                 if self._pairing is PairingMode.AUTO:
                     self._conversation.confirm_pairing(now)
+            case Paired(peer=peer):
+                self._keys = None if self._keys is None else replace(self._keys, peer=peer)
+                if self._pairing is PairingMode.AUTO:
+                    self.allow_pairing(now)
             case PairingFailed(PairingFailure.NO_ANSWER) if not shown_before:
                 self.allow_pairing(now)
-            case Paired() | PairingFailed(PairingFailure.NO_ANSWER | PairingFailure.BROKEN) if (
-                self._pairing is PairingMode.AUTO
-            ):
+            case PairingFailed(PairingFailure.NO_ANSWER | PairingFailure.BROKEN) if self._pairing is PairingMode.AUTO:
                 self.allow_pairing(now)
             case _:
                 pass  # once a number was shown, a person allows the next pairing: by a no, or by a word of its own
@@ -208,8 +278,8 @@ class Terminal:
                     case PairingShown() | Paired() | PairingFailed():
                         self._take_pairing(event, now)
         self._trade.run(now)
-        self._counter.run(now)
-        for said in self._counter.take():
+        self.counter.run(now)
+        for said in self.counter.take():
             self._say(said, now)
         if self._tells_events:
             self._send_events()
@@ -239,9 +309,9 @@ class Terminal:
             case HeadPut(checkpoint=checkpoint, request_id=request):
                 self._conversation.send(self._put_head(checkpoint, request), now)
             case Sale() | Refund() | Void():
-                self._counter.ask(message, now)
-            case Confirm():
-                pass  # nothing is dropped: a reference is known for ever
+                self.counter.ask(message, now)
+            case Confirm(reference=reference):
+                self._log.confirm(reference)  # nothing is dropped: a reference is known for ever
             case _:
                 request = getattr(message, "request_id", 0)
                 reply = self._enquiries.answer(message, now)
@@ -293,12 +363,12 @@ class Terminal:
     def _hello(self) -> TerminalHello:
         return TerminalHello(
             terminal=self._identity.terminal,
-            log_epoch=self._identity.log_epoch,
+            log_epoch=self._log.epoch,
             boot_id=self._boot_id,
             oldest_retained=self._log.oldest_retained,
             last_written=self._log.last_written,
             last_acknowledged=self._log.acknowledged,
-            clock=self._clock.time(self._now),
+            clock=self._clock.shown(self._now),
             uptime=self._now,
             simulated=True,
         )

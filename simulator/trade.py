@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from protocol.messages import DeviceEvent, DeviceEventKind, Outcome, Severity, TransactionKind
+from protocol.messages import Outcome, TransactionKind
 from protocol.money import Money
 from simulator.book import INVALID_TRANSACTION, Book
 from simulator.clock import SimulatedClock, closing, opening
@@ -68,40 +68,49 @@ class Trade:
         return not self._days
 
     @property
+    def played(self) -> int:
+        """How many planned transactions of the open day are done."""
+        return self._next
+
+    @property
     def deadline(self) -> int | None:
         """The monotonic ms at which the next step, or the shop's closing, is due; None if only an acknowledgement can be."""
         if self.finished:
             return None
-        return self._clock.due(self._steps[self._next].at if self._next < len(self._steps) else closing(self._days[0]))
+        return self._clock.due(self._due)
+
+    @property
+    def _due(self) -> int:
+        """The simulated time of the next step, of the acquirer's next word if that is sooner, or of the closing."""
+        step = self._steps[self._next].at if self._next < len(self._steps) else closing(self._days[0])
+        word = self._book.word_due
+        return step if word is None else min(step, word)
 
     def start(self, boot_id: str, now: int) -> None:
-        """Boot: make the ledger anew from the log, finish a step that a crash cut in two, and log a reboot if it was one."""
+        """Boot: make the ledger anew from the log, finish a step that a crash cut in two, and log the boot."""
+        self._days = self._days_to_play()
         self._book.replay()
         if not self.finished and not (self._log.days and not self._log.days[-1].closed):
             self._book.open_day(self._days[0], self._calendar.transactions)
         self._plan_day()
         self._ledger.publish()
-        self._clock.jump(self._resumed_at(), now, closing(self._log.days[-1].day))
+        at = max(self._resumed_at(), self._clock.time(now))  # a boot in the same process sets no clock back
+        self._clock.jump(at, now, max(at, closing(self._log.days[-1].day)))
         self._log.boot(boot_id)
-        if self._log.boots > 1:
-            at, kind, detail = self._clock.time(now), DeviceEventKind.REBOOT, f"boot {self._log.boots}"
-            self._book.note(
-                lambda number: DeviceEvent(
-                    number=number, at=at, kind=kind, severity=Severity.INFO, code="REBOOT", detail=detail
-                )
-            )
 
     def run(self, now: int) -> None:
         """Take every step that is due: by the clock, or at speed 0 by what is not yet acknowledged."""
         while self._days:
-            due = self._steps[self._next].at if self._next < len(self._steps) else closing(self._days[0])
+            due, word = self._due, self._book.word_due
             if self._clock.speed == 0:
                 if not self._told or self._log.last_written - self._log.acknowledged >= UNACKNOWLEDGED_AHEAD:
                     return
                 self._clock.jump(max(due, self._clock.time(now)), now, closing(self._days[0]))
             elif self._clock.time(now) < due:
                 return
-            if self._next < len(self._steps):
+            if word == due:
+                self._book.say_word()
+            elif self._next < len(self._steps):
                 self._take_step(self._steps[self._next])
                 self._next += 1
             else:
@@ -145,7 +154,8 @@ class Trade:
         self._steps, self._next = (), 0
         if not self.finished:
             self._steps = day_plan(self._profile, self._seed, self._days[0], self._calendar.transactions)
-            self._next = sum(self._book.holds(step.reference) for step in self._steps)
+            done = sum(self._book.holds(step.reference) for step in self._steps)
+            self._next = min(len(self._steps), max(done, self._log.played))
 
     def _end_day(self, now: int) -> None:
         del self._days[0]

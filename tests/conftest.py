@@ -198,6 +198,7 @@ def recorded(simulator: Callable[..., Simulator], home_for: Callable[..., Home])
     home = home_for(terminal)
     with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
         until(lambda: terminal.closed_days() and desk.today("2026-03-02").events >= 60)
+        until(lambda: desk.status().head.size >= 62)  # the day's settlement, too
         until(lambda: heads.remembered(home.path)["local"] == desk.status().head.note)
     return home, terminal
 

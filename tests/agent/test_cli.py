@@ -83,7 +83,7 @@ def test_log_show_and_proof_speak_of_the_same_entry(demo_home: Path) -> None:
     assert json.loads(raw)["body"] == entries[1]["body"]
     proof = run_counterfoil("--home", str(demo_home), "journal", "proof", "6").stdout
     key = VerifyingKey.parse((demo_home / "keys" / "journal.vkey").read_text().strip())
-    assert Proof.parse(proof).verify(raw, key).size == 82
+    assert Proof.parse(proof).verify(raw, key).size == 83
     nowhere = run_counterfoil("--home", str(demo_home), "journal", "show", "999")
     assert nowhere.returncode == 1 and "999" in nowhere.stderr
 
@@ -105,7 +105,7 @@ def test_views_are_rebuilt_to_the_same_rows_and_foreign_tools_read_them(demo_hom
     before = rows()
     assert len(before[0]) == 40
     (demo_home / "views.db").unlink()
-    assert answer(demo_home, "journal", "rebuild") == {"entries": 82}
+    assert answer(demo_home, "journal", "rebuild") == {"entries": 83}
     assert rows() == before
     (demo_home / "views.db").write_bytes(b"not a database at all" * 100)
     assert answer(demo_home, "transactions", "list")["total"] == 40
@@ -163,7 +163,7 @@ def test_the_terminal_is_asked_without_an_agent_running(
     home = home_for(terminal)
     info = answer(home.path, "terminal", "info")
     assert info["terminal"] == terminal.terminal and info["simulated"]
-    assert answer(home.path, "terminal", "sync")["last_event"] == 20
+    assert answer(home.path, "terminal", "sync")["last_event"] == 21
     assert answer(home.path, "transactions", "list")["total"] == 10
     terminal.stop()
     gone = run_counterfoil("--home", str(home.path), "terminal", "info")

@@ -111,7 +111,7 @@ def test_the_terminal_answers_for_itself(desk: Desk, terminal: Simulator) -> Non
 
 
 def test_a_sync_ends_with_everything_recorded(desk: Desk, terminal: Simulator) -> None:
-    assert desk.sync().last_event == terminal.closed_days()[0]["events"]
+    assert desk.sync().last_event == terminal.closed_days()[0]["events"] + 1  # its settlement
 
 
 def test_waiting_ends_with_a_change_or_with_its_time(desk: Desk, terminal: Simulator) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from tests.bench import acknowledge, append, command_line, flood, line, memory, noise, screens, wire
+from tests.bench import acknowledge, append, command_line, flood, line, memory, noise, screens, simulator, wire
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 START, END = "<!-- measured -->", "<!-- end -->"
@@ -85,6 +85,7 @@ def main() -> None:
         "≤2× (a later issue's)",
     )
     of_the_wire(row, quick="--quick" in sys.argv)
+    of_the_simulator(row, quick="--quick" in sys.argv)
     if "--quick" not in sys.argv:
         used = memory.measure()
         row(
@@ -152,6 +153,39 @@ def of_the_wire(row: Callable[[str, str, str, str], None], *, quick: bool) -> No
         f"after the first 12 MB: {poured['samples'][0]:.1f} MB",
         f"≤{flood.ALLOWED_MB:.0f} MB, none",
     )
+
+
+def of_the_simulator(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
+    """Terminals on wires in memory, and a throttled pty."""
+    street = simulator.street()
+    row(
+        f"{street['terminals']} simulated terminals in one process, each with an agent's conversation",
+        f"{street['a_second']:.0f} transactions a second of one core; VmRSS {street['resident_mb']:.0f} MB",
+        f"the process before: {street['before_mb']:.0f} MB",
+        "≥100; ≤400 MB",
+    )
+    for link, wanted in ((True, "≥5"), (False, "≥50")):
+        row(
+            f"simulated idle hours a second of one core, {'the link up' if link else 'nobody on the line'}",
+            f"{simulator.idle(link=link):.0f}",
+            "-",
+            wanted,
+        )
+    month = simulator.month()
+    row(
+        f"30 days of 300 transactions, {month['events']} events acknowledged",
+        f"{month['seconds']:.1f} s of one core",
+        "-",
+        "seconds",
+    )
+    for rate in (115_200,) if quick else (9600, 115_200):
+        found = simulator.pace(rate)
+        row(
+            f"a pty throttled to {rate} baud, both ways at once",
+            f"to the agent {found['to_agent']:.4f}, to the terminal {found['to_terminal']:.4f} of the ideal",
+            "10 bits a byte",
+            "within 1%",
+        )
 
 
 def goodput(row: Callable[[str, str, str, str], None], used: dict[str, float], where: str) -> None:

@@ -27,7 +27,7 @@ def cli() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """41 transactions: 83 entries, a tree with an odd edge."""
+    """41 transactions: 85 entries, a tree with an odd edge."""
     home = tmp_path_factory.mktemp("docs") / "home"
     _cli(home, "demo", "--headless", "--transactions", "41", "--seed", "7", "--json")
     return home

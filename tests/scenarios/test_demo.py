@@ -33,8 +33,8 @@ def test_the_headless_day_as_the_issue_words_it(tmp_path: Path) -> None:
         assert said[name] == closing[name] and type(said[name]) is int, name
     assert said["equals_ledger"] and said["simulated"]
     journal = said["journal"]
-    # journal.opened, terminal.paired, and the events
-    assert journal["size"] == 602 and len(base64.b64decode(journal["root"])) == 32
+    # journal.opened, terminal.paired, the events, and five pages of the day's settlement
+    assert journal["size"] == 607 and len(base64.b64decode(journal["root"])) == 32
     assert journal["vkey"].startswith(journal["origin"] + "+")
     verified = run_counterfoil("--home", str(home), "journal", "verify", "--json")
     assert verified.returncode == 0

@@ -79,7 +79,7 @@ def test_init_pair_and_the_day_is_recorded(simulator: Callable[..., Simulator], 
     status = json.loads(run_counterfoil("--home", str(home.path), "terminal", "status", "--json").stdout)
     assert (status["paired"], status["fingerprint"], status["dialect"]) == (True, said["fingerprint"], "native")
     synced = run_counterfoil("--home", str(home.path), "terminal", "sync", "--json")
-    assert json.loads(synced.stdout)["last_event"] == 12
+    assert json.loads(synced.stdout)["last_event"] == 13
     assert [entry.kind for entry in entries_of(home)][:2] == ["journal.opened", "terminal.paired"]
     assert entries_of(home)[1].body["public_key"] == terminal.public_key.hex()
 

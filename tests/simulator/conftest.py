@@ -27,7 +27,10 @@ from protocol.money import CNY
 from simulator.book import Book
 from simulator.clock import SimulatedClock
 from simulator.counter import Counter
+from simulator.crashes import Crashes
+from simulator.device import Device
 from simulator.enquiries import Enquiries
+from simulator.host import Host
 from simulator.identity import identity
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
@@ -71,6 +74,7 @@ class MemoryBench:
         self.log = TerminalLog(folder / "state", who.terminal, who.log_epoch)
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.clock = SimulatedClock(speed)
+        self.host = Host(folder / "state" / "host.jsonl", self.log, self.ledger, self.clock)
         profile = load_profile("classic")
         spoken = dialect(dialect_name)
         told = dialect_name == "native"
@@ -82,6 +86,7 @@ class MemoryBench:
             ledger=self.ledger,
             encode=native.encode,
             decode=native.decode,
+            host=self.host,
         )
         self.trade = Trade(
             profile=profile,
@@ -93,8 +98,17 @@ class MemoryBench:
             clock=self.clock,
             told=told,
         )
+        self.crashes = Crashes()
         self.counter = Counter(
-            profile=profile, seed=seed, book=self.book, clock=self.clock, currency=currency, tickets=not told
+            profile=profile,
+            seed=seed,
+            book=self.book,
+            log=self.log,
+            host=self.host,
+            crashes=self.crashes,
+            clock=self.clock,
+            currency=currency,
+            tickets=not told,
         )
         self.terminal = Terminal(
             dialect=dialect_name,
@@ -103,19 +117,22 @@ class MemoryBench:
             random=os.urandom,
             line_rate=115_200,
             identity=who,
-            boot_id="0123456789ab",
             log=self.log,
             clock=self.clock,
+            book=self.book,
             trade=self.trade,
             counter=self.counter,
             enquiries=Enquiries(
                 profile=profile,
                 identity=who,
+                log=self.log,
                 book=self.book,
                 counter=self.counter,
                 clock=self.clock,
                 currency=currency,
             ),
+            device=Device(profile=profile, identity=who, log=self.log, book=self.book, clock=self.clock),
+            crashes=self.crashes,
         )
         agent_keys = LinkKeys(AGENT_KEY, public(TERMINAL_KEY) if paired else None) if spoken.pairs else None
         self.agent = Conversation(dialect_name, Role.AGENT, random=os.urandom, keys=agent_keys)
@@ -176,6 +193,7 @@ class MemoryBench:
     def close(self) -> None:
         self.log.close()
         self.ledger.close()
+        self.host.close()
 
 
 @pytest.fixture

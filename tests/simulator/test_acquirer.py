@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.messages import Outcome, Product, TransactionKind
-from simulator.acquirer import Acquirer, discount_fee
+from protocol.messages import EntryMode, Outcome, Product, SettlementMode, Transaction, TransactionKind
+from protocol.money import Money
+from simulator.acquirer import Acquirer
+from simulator.clock import opening
 from simulator.errors import SimulatorError
 from simulator.profile import load_profile, profile_names
+from simulator.tariffs import discount_fee
 
 # docs/domain.md §3, "rule | amount (分) | fee (分)": the rows of plain rates and caps.
 TABLE = [
@@ -67,35 +70,67 @@ def test_the_profiles_publish_the_articles_rates(profile: str, day: date, credit
     }
 
 
-def test_there_are_four_profiles_and_every_value_has_its_source() -> None:
-    assert profile_names() == ["classic", "esign", "smart", "umi"]
+def test_there_are_five_profiles_and_every_value_has_its_source() -> None:
+    assert profile_names() == ["classic", "esign", "instant", "smart", "umi"]
     for name in profile_names():
         for tariff in load_profile(name).tariffs:
             assert ("FIXTURE" in tariff.source) == tariff.fixture
             assert tariff.fixture or tariff.source.startswith("docs/domain.md A1")
-    assert all(tariff.fixture for tariff in load_profile("umi").tariffs)
+    assert all(tariff.fixture for name in ("umi", "instant") for tariff in load_profile(name).tariffs)
 
 
 def test_declined_and_refunded_cost_nothing_and_a_void_takes_the_sales_fee_back() -> None:
     acquirer = Acquirer(load_profile("classic"))
+    assert fees(acquirer, "a", TransactionKind.SALE, Outcome.APPROVED) == [74]
+    assert fees(acquirer, "b", TransactionKind.SALE, Outcome.DECLINED) == [0]
+    assert fees(acquirer, "c", TransactionKind.REFUND, Outcome.APPROVED, "a") == [0]
+    assert fees(acquirer, "d", TransactionKind.VOID, Outcome.APPROVED, "a") == [-74]
+    assert fees(acquirer, "f", TransactionKind.REVERSAL, Outcome.APPROVED, "never-charged") == [0]
+    with pytest.raises(KeyError):
+        fees(acquirer, "e", TransactionKind.VOID, Outcome.APPROVED, "b")
 
-    def charge(reference: str, kind: TransactionKind, outcome: Outcome, original: str | None = None) -> int:
-        return acquirer.charge(
+
+def test_a_t0_sale_has_a_line_of_its_own_which_a_void_gives_back_and_a_refund_does_not() -> None:
+    """instant: 6000 ppm, ¥3 for T+0, and a fee that comes back pro rata."""
+    acquirer = Acquirer(load_profile("instant"))
+    assert fees(acquirer, "a", TransactionKind.SALE, Outcome.APPROVED, minor=100_000) == [600, 300]
+    assert fees(acquirer, "b", TransactionKind.REFUND, Outcome.APPROVED, "a", minor=50_000) == [-300]
+    assert fees(acquirer, "c", TransactionKind.REFUND, Outcome.APPROVED, "a", minor=50_000) == [-300]
+    assert fees(acquirer, "d", TransactionKind.SALE, Outcome.APPROVED) == [74, 300]
+    assert fees(acquirer, "e", TransactionKind.VOID, Outcome.APPROVED, "d") == [-74, -300]
+
+
+def fees(
+    acquirer: Acquirer,
+    reference: str,
+    kind: TransactionKind,
+    outcome: Outcome,
+    original: str | None = None,
+    minor: int = 12345,
+) -> list[int]:
+    at = opening(MARCH)
+    charges = acquirer.charge(
+        Transaction(
+            number=1,
+            at=at,
             reference=reference,
             kind=kind,
             outcome=outcome,
+            amount=Money(minor),
             product=Product.CREDIT,
-            amount_minor=12345,
-            day=MARCH,
+            trace="000001",
+            batch="000001",
+            mid="1",
+            tid="1",
+            terminal_time=at,
+            entry_mode=EntryMode.CHIP,
+            settlement_mode=SettlementMode.T1,
+            response_code="00",
             original_reference=original,
-        ).amount_minor
-
-    assert charge("a", TransactionKind.SALE, Outcome.APPROVED) == 74
-    assert charge("b", TransactionKind.SALE, Outcome.DECLINED) == 0
-    assert charge("c", TransactionKind.REFUND, Outcome.APPROVED, "a") == 0
-    assert charge("d", TransactionKind.VOID, Outcome.APPROVED, "a") == -74
-    with pytest.raises(KeyError):
-        charge("e", TransactionKind.VOID, Outcome.APPROVED, "b")
+        )
+    )
+    assert all(charge.amount_minor == charge.should_minor for charge in charges)
+    return [charge.amount_minor for charge in charges]
 
 
 def test_what_no_tariff_names_is_refused_not_guessed() -> None:

@@ -55,7 +55,7 @@ def logged(b) -> list[m.Message]:
 
 def done(b) -> list[dict[str, Any]]:
     """The ledger but for its closings: at speed 0 a day without a calendar is over at once."""
-    return [line for line in b.lines() if line["kind"] != "day.closed"]
+    return [line for line in b.lines() if line["kind"] in ("sale", "refund", "void", "reversal")]
 
 
 APPROVED = (RequestState.APPROVED, "00")
@@ -121,25 +121,36 @@ def test_stages_come_with_the_simulated_clock_and_not_at_once(bench) -> None:
     assert b.log.last_written == 2 and done(b)[0]["at"] == "2026-03-02T01:00:10.000Z"
 
 
-# docs/simulator.md, "At the counter": last two digits of the amount -> ISO 8583 response code
-@pytest.mark.parametrize(
-    ("amount", "code"),
-    [(105, "05"), (51, "51"), (10_054, "54"), (155, "55"), (261, "61"), (91, "91")],
-)
-def test_the_amounts_last_digits_choose_a_decline(bench, amount: int, code: str) -> None:
+# docs/simulator.md, "What amounts do": last two digits -> ISO 8583 response code
+DECLINES = {
+    **{5: "05", 14: "14", 41: "41", 43: "43", 51: "51", 54: "54", 55: "55", 57: "57", 58: "58"},
+    **{61: "61", 65: "65", 75: "75", 91: "91", 96: "96"},
+}
+OTHERWISE = {9, 10, 68, 98}
+"""In progress for ever, in part, too late, never: tests/simulator/test_host_money.py."""
+
+
+@pytest.mark.parametrize("digits", DECLINES)
+def test_the_amounts_last_digits_choose_a_decline(bench, digits: int) -> None:
     b = opened(bench)
-    assert outcome(b, sale(amount)) == (RequestState.DECLINED, code)
+    assert outcome(b, sale(100 + digits)) == (RequestState.DECLINED, DECLINES[digits])
     (line,) = done(b)
-    assert (line["outcome"], line["response_code"], line["fee_minor"]) == ("declined", code, 0)
+    assert (line["outcome"], line["response_code"], line["fee_minor"]) == ("declined", DECLINES[digits], 0)
     assert outcome(b, refund(1)) == (RequestState.DECLINED, "12"), "nothing was paid that could go back"
+
+
+@pytest.mark.parametrize("digits", DECLINES)
+def test_a_refunds_digits_choose_too(bench, digits: int) -> None:
+    b = opened(bench)
+    assert outcome(b, sale(10_000)) == APPROVED
+    assert outcome(b, refund(100 + digits)) == (RequestState.DECLINED, DECLINES[digits])
+    assert outcome(b, refund(10_000, OTHER)) == APPROVED, "nothing of it had gone back"
 
 
 def test_every_other_amount_is_approved(bench) -> None:
     b = opened(bench)
-    chosen = {5, 51, 54, 55, 61, 91}
-    for cents in range(100):
-        request = sale(1_000 + cents, f"{cents:032x}")
-        assert (outcome(b, request) == APPROVED) == (cents not in chosen)
+    for cents in set(range(100)) - OTHERWISE:
+        assert (outcome(b, sale(1_000 + cents, f"{cents:032x}")) == APPROVED) == (cents not in DECLINES)
 
 
 def test_a_reference_is_done_once_for_ever(bench) -> None:
@@ -299,7 +310,7 @@ def test_the_calendar_and_the_counter_share_one_book(bench) -> None:
     plain.start()
     while not plain.trade.finished:
         plain.acknowledge(plain.log.last_written)
-    *planned, _ = plain.lines()
+    planned = done(plain)
     back = [line for line in planned if line["kind"] in ("refund", "void") and line["outcome"] == "approved"]
     places = {line["reference"]: place for place, line in enumerate(planned)}
     late = next(x for x in back if places[x["reference"]] - places[x["original_reference"]] > 64)
@@ -307,7 +318,7 @@ def test_the_calendar_and_the_counter_share_one_book(bench) -> None:
 
     b = plain
     b.close()
-    for file in ("ledger.jsonl", "state/log.jsonl"):
+    for file in ("ledger.jsonl", "state/log.jsonl", "state/host.jsonl"):
         (b.folder / file).unlink()
     b = bench(transactions=200, seed=5)
     b.start()
@@ -318,7 +329,8 @@ def test_the_calendar_and_the_counter_share_one_book(bench) -> None:
             stolen = True
             assert outcome(b, refund(target["amount_minor"], REFUND, target["reference"])) == APPROVED
         b.acknowledge(b.log.last_written)
-    *lines, closed = b.lines()
+    lines = done(b)
+    (closed,) = (line for line in b.lines() if line["kind"] == "day.closed")
     assert len(lines) == 202 == closed["transactions"] and closed["events"] == 404
     assert len({(line["batch"], line["trace"]) for line in lines}) == 202
     found = {line["reference"]: line for line in lines}
@@ -338,8 +350,8 @@ def test_after_the_last_day_the_counter_still_sells_on_nobodys_account(bench) ->
     assert b.trade.finished
     assert outcome(b, sale()) == APPROVED
     before = (b.folder / "ledger.jsonl").read_bytes()
-    kinds = [line["kind"] for line in b.lines()]
-    assert kinds[3:] == ["day.closed", "sale"] and b.lines()[3]["transactions"] == 3
+    closing, *after = b.lines()[[line["kind"] for line in b.lines()].index("day.closed") :]
+    assert closing["transactions"] == 3 and [line["kind"] for line in after] == ["host", "sale"]
     b = opened(bench, transactions=3, days=2)  # and the next day's totals are its own
     b.acknowledge(b.log.last_written)
     assert (b.folder / "ledger.jsonl").read_bytes().startswith(before)
@@ -347,6 +359,7 @@ def test_after_the_last_day_the_counter_still_sells_on_nobodys_account(bench) ->
 
 
 def test_killed_anywhere_in_its_log_a_day_at_the_counter_comes_out_the_same(bench, tmp_path) -> None:
+    """But where BEGIN is the last that it holds: that request is voided, whatever the host has done."""
     requests = [sale(5_000), void(5_000), sale(6_000, OTHER), refund(1_000, REFUND, OTHER), sale(151, "e" * 32)]
 
     def play(b) -> bytes:
@@ -358,14 +371,25 @@ def test_killed_anywhere_in_its_log_a_day_at_the_counter_comes_out_the_same(benc
     b = opened(bench)
     expected = play(b)
     b.close()
-    log = tmp_path / "state" / "log.jsonl"
-    whole = log.read_bytes()
-    lines = [i + 1 for i in range(len(whole)) if whole[i : i + 1] == b"\n"]
-    for cut in [*lines[2:], *(end - 7 for end in lines[2:])]:
-        log.write_bytes(whole[:cut])
-        b = opened(bench)
-        assert play(b) == expected, f"cut at {cut}"
-        b.close()
+    log, host = tmp_path / "state" / "log.jsonl", tmp_path / "state" / "host.jsonl"
+    whole, deeds = log.read_bytes(), host.read_bytes().splitlines(keepends=True)
+    lines = whole.splitlines(keepends=True)
+    voided = 0
+    for held in range(3, len(lines)):
+        for torn in (b"", lines[held][:-7]):
+            log.write_bytes(b"".join(lines[:held]) + torn)
+            begun = sum(line.startswith(b'{"begin"') for line in lines[:held])
+            host.write_bytes(b"".join(deeds[:begun]))
+            b = opened(bench)
+            if lines[held - 1].startswith(b'{"begin"'):
+                request = requests[begun - 1]
+                assert b.ask(request).state is RequestState.VOIDED
+                assert b.host.charged(request.reference) == 0
+                voided += 1
+            else:
+                assert play(b) == expected, f"{held} lines and {len(torn)} bytes"
+            b.close()
+    assert voided == 2 * len(requests)
 
 
 def test_a_confirmed_result_is_still_known(bench) -> None:

@@ -1,14 +1,9 @@
-"""What the terminal answers at once, and what it says to questions that it does not answer yet (docs/simulator.md)."""
+"""What the terminal answers at once (docs/simulator.md)."""
 
 from __future__ import annotations
 
-import pytest
-
 from protocol import messages as m
-from protocol.messages import ErrorCode
 from protocol.money import Money
-
-SALE = "0192e5a0c1d27abc8def012345678901"
 
 
 def test_enquiries(bench) -> None:
@@ -30,18 +25,3 @@ def test_enquiries(bench) -> None:
         m.Product.QR_CREDIT: (3_800, None, None),
     }
     assert b.ask(m.TariffQuery(product=m.Product.FOREIGN_CARD)).tariffs == ()
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        m.StatusQuery(reference=SALE, fence=True),
-        m.DepositQuery(),
-        m.DepositReturn(reference=SALE, amount=Money(1), application="请退还押金"),
-    ],
-)
-def test_what_it_does_not_do_yet_it_says(bench, request_: m.Request) -> None:
-    b = bench(transactions=0)
-    b.start()
-    reply = b.ask(request_)
-    assert isinstance(reply, m.Error) and reply.code is ErrorCode.NOT_SUPPORTED

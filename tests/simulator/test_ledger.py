@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from protocol.messages import EntryMode, Fee, FeeType, Outcome, Product, SettlementMode, Transaction, TransactionKind
+from protocol.messages import EntryMode, FeeType, Outcome, Product, SettlementMode, Transaction, TransactionKind
 from protocol.money import Money
 from simulator.errors import SimulatorError
 from simulator.ledger import Ledger
+from simulator.lies import Charge, Lie
 
 AT = 1_772_413_371_263  # 2026-03-02T01:02:51.263Z (date -u -d @1772413371)
 
@@ -26,7 +27,7 @@ def done(
     *,
     outcome: Outcome = Outcome.APPROVED,
     original: int | None = None,
-) -> tuple[Transaction, Fee]:
+) -> tuple[Transaction, tuple[Charge, ...]]:
     reference = f"{number:032x}"
     transaction = Transaction(
         number=number * 2 - 1,
@@ -46,7 +47,7 @@ def done(
         response_code="00" if outcome is Outcome.APPROVED else "51",
         original_reference=None if original is None else f"{original:032x}",
     )
-    return transaction, Fee(number=number * 2, at=AT, type=FeeType.MDR, amount=Money(fee), transaction=reference)
+    return transaction, (Charge(FeeType.MDR, fee, fee, "rule"),)
 
 
 DAY = [
@@ -91,6 +92,23 @@ def test_a_days_totals_are_those_added_up_by_hand(tmp_path: Path) -> None:
     assert [line["kind"] for line in lines] == ["sale", "sale", "sale", "sale", "void", "refund", "sale"]
     assert lines[4]["original_reference"] == f"{2:032x}" and lines[4]["fee_minor"] == -300
     assert lines[3]["outcome"] == "declined" and lines[3]["at"] == "2026-03-02T01:02:51.263Z"
+
+
+def test_what_is_charged_stands_beside_what_is_right(tmp_path: Path) -> None:
+    (transaction, (mdr,)), lie = DAY[0], Lie.FEE_TWICE
+    ledger = Ledger(tmp_path / "l.jsonl")
+    ledger.publish()
+    ledger.record(transaction, (mdr, Charge(FeeType.MDR, 60, 0, "rule", lie), Charge(FeeType.T0, 300, 300, "rule")))
+    ledger.record(*DAY[2])
+    ledger.close()
+    twice, plain = [json.loads(line) for line in (tmp_path / "l.jsonl").read_text().splitlines()]
+    assert (twice["fee_minor"], twice["should_minor"], twice["lie"]) == (420, 360, "fee_twice")
+    assert [(x["type"], x["fee_minor"], x["should_minor"], x.get("lie")) for x in twice["fees"]] == [
+        ("mdr", 60, 60, None),
+        ("mdr", 60, 0, "fee_twice"),
+        ("t0", 300, 300, None),
+    ]
+    assert (plain["fee_minor"], plain["should_minor"]) == (10, 10) and not {"lie", "fees"} & plain.keys()
 
 
 def test_it_is_the_same_file_whenever_it_is_published(tmp_path: Path) -> None:

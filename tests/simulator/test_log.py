@@ -154,3 +154,35 @@ def test_a_folder_that_cannot_be_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SimulatorError, match="cannot be used"):
         opened(tmp_path / "file" / "state")
+
+
+def test_begin_is_refused_in_the_same_write_that_would_make_it(tmp_path: Path) -> None:
+    log = filled(tmp_path)
+    log.fence("f" * 32)
+    before = (tmp_path / "log.jsonl").read_bytes()
+    assert not log.begin("f" * 32, b"draft") and (tmp_path / "log.jsonl").read_bytes() == before
+    assert log.begin("a" * 32, b"draft") and not log.begin("a" * 32, b"another")
+    log.confirm("a" * 32)
+    log.change({"mid": "1"})
+    log.change({"mid": "2", "firmware": "3"})
+    log.close()
+    again = opened(tmp_path)
+    assert (again.begins, again.begun("a" * 32), again.begun("f" * 32)) == (["a" * 32], b"draft", None)
+    assert again.is_fenced("f" * 32) and not again.is_fenced("a" * 32)
+    assert (again.confirmed, again.changed) == ({"a" * 32}, {"mid": "2", "firmware": "3"})
+    assert not again.begin("a" * 32, b"draft") and not again.begin("f" * 32, b"draft"), "for ever"
+    again.close()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_rolled_back_it_holds_what_it_held_then(tmp_path: Path, number: int) -> None:
+    log = filled(tmp_path)
+    log.begin("a" * 32, b"draft")
+    log.rolled_back_to(number, played=1)
+    for _ in range(2):
+        assert [log.event(n) for n in range(1, log.last_written + 1)] == [b"one", b"two", b"three"][:number]
+        assert log.acknowledged == 0 and log.begins == [] and log.head() is None
+        assert (log.played, log.epoch) == (1, "0123456789ab")
+        log.close()
+        log = opened(tmp_path)
+    log.close()

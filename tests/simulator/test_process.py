@@ -34,11 +34,11 @@ def test_the_same_seed_gives_the_same_day_byte_for_byte(tmp_path: Path, simulate
         s = simulate(tmp_path / name, *DAY, "--seed", seed)
         taken = take(s.port, s.keys, 1, until=lambda t: False)
         assert s.process.wait(10) == 0
-        assert taken.left and list(taken.events) == list(range(1, 121))
+        assert taken.left and list(taken.events) == list(range(1, 122))
         runs.append((s.ledger.read_bytes(), events_of(s), taken.events))
     assert runs[0] == runs[1]
     assert runs[0][0] != runs[2][0] and runs[0][2] != runs[2][2]
-    assert len(runs[0][0].splitlines()) == 61 and len(runs[0][1]) == 120
+    assert len(runs[0][0].splitlines()) == 62 and len(runs[0][1]) == 121
 
 
 def test_killed_at_random_points_it_goes_on_with_the_same_ledger(tmp_path: Path, simulate, take) -> None:
@@ -67,7 +67,7 @@ def test_killed_at_random_points_it_goes_on_with_the_same_ledger(tmp_path: Path,
         kills += 1
     assert s.process.wait(10) == 0
     assert kills >= 3
-    assert list(journal) == list(range(1, 120 + kills + 1)), "each event once; a reboot's event for each kill"
+    assert list(journal) == list(range(1, 121 + kills + 1)), "each event once; a reboot's event for each kill"
     assert s.ledger.read_bytes() == quiet.ledger.read_bytes()
     assert sum("boot" in line for line in s.logged()) == kills + 1
 
@@ -96,7 +96,7 @@ def test_at_a_real_pace_the_day_is_the_same_as_at_once(tmp_path: Path, simulate,
     taken = take(paced.port, paced.keys, 1, until=lambda t: False)
     took = time.monotonic() - took
     assert paced.process.wait(10) == fast.process.wait(10) == 0
-    assert len(taken.events) == 120 and took > 1
+    assert len(taken.events) == 121 and took > 1
     assert paced.ledger.read_bytes() == fast.ledger.read_bytes() and events_of(paced) == events_of(fast)
 
 
@@ -121,7 +121,7 @@ def test_an_agent_may_come_and_go(tmp_path: Path, simulate, take) -> None:
     first = take(s.port, s.keys, 1, until=lambda t: len(t.events) >= 30)
     rest = take(s.port, s.keys, len(first.events) + 1, until=lambda t: False)
     assert s.process.wait(10) == 0
-    assert list(first.events) + list(rest.events) == list(range(1, 121))
+    assert list(first.events) + list(rest.events) == list(range(1, 122))
 
 
 def test_noise_on_the_line_harms_nothing(tmp_path: Path, simulate, take) -> None:
@@ -132,7 +132,7 @@ def test_noise_on_the_line_harms_nothing(tmp_path: Path, simulate, take) -> None
         os.write(fd, noise.randbytes(997))
     os.close(fd)
     taken = take(s.port, s.keys, 1, until=lambda t: False)
-    assert s.process.wait(10) == 0 and len(taken.events) == 120
+    assert s.process.wait(10) == 0 and len(taken.events) == 121
 
 
 def test_its_key_is_its_owners_alone_and_stays_the_same(tmp_path: Path, simulate, take) -> None:
@@ -144,7 +144,7 @@ def test_its_key_is_its_owners_alone_and_stays_the_same(tmp_path: Path, simulate
     s.kill()
     again = simulate(tmp_path, *DAY)
     assert own.read_text() == before
-    assert len(take(again.port, again.keys, 1, until=lambda t: False).events) == 120 + 1, "and a reboot's"
+    assert len(take(again.port, again.keys, 1, until=lambda t: False).events) == 121 + 1, "and a reboot's"
     other = simulate(tmp_path / "other", *DAY)
     assert (other.state / "link.key").read_text() != before
 
@@ -154,7 +154,7 @@ def test_an_agent_with_another_key_gets_nothing(tmp_path: Path, simulate, take) 
     stop = time.monotonic() + 1.5
     stranger = LinkKeys(bytes([7]) * 32, s.keys.peer)
     assert take(s.port, stranger, 1, until=lambda t: time.monotonic() > stop).hello is None
-    assert len(take(s.port, s.keys, 1, until=lambda t: False).events) == 120
+    assert len(take(s.port, s.keys, 1, until=lambda t: False).events) == 121
 
 
 def test_a_second_simulator_on_one_state_is_refused(tmp_path: Path, simulate) -> None:
@@ -179,7 +179,7 @@ def test_what_it_cannot_do_is_two_sentences_and_exit_3(tmp_path: Path) -> None:
         (("--link", f"{tmp_path}/l", "--dialect", "telium"), "Leave --transactions out"),
         (("--link", f"{tmp_path}/l", "--dialect", "telium", "--pairing", "ask"), "no pairing"),
         (("--link", f"{tmp_path}/l", "--ledger", f"{tmp_path}/no/where"), "ledger"),
-        (("--link", f"{tmp_path}/l", "--profile", "nobody"), "classic, esign, smart, umi"),
+        (("--link", f"{tmp_path}/l", "--profile", "nobody"), "classic, esign, instant, smart, umi"),
         (("--link", f"{tmp_path}/l", "--state", f"{tmp_path}/file"), "cannot be used"),
     ):
         said = cli("run", *arguments, *DAY)
@@ -225,6 +225,7 @@ def test_profiles_are_listed_with_their_sources() -> None:
     assert {name: p["title"] for name, p in listed.items()} == {
         "classic": "传统大POS",
         "esign": "电签版",
+        "instant": "秒到机",
         "smart": "智能POS",
         "umi": "智慧u米",
     }

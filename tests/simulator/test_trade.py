@@ -14,6 +14,7 @@ from protocol.messages import DeviceEvent
 from simulator.book import Book
 from simulator.clock import SimulatedClock, closing, iso, opening
 from simulator.errors import SimulatorError
+from simulator.host import Host
 from simulator.identity import identity
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
@@ -31,6 +32,8 @@ class Shop:
         who = identity("classic", 7)
         self.log = TerminalLog(folder / "state", who.terminal, who.log_epoch)
         self.ledger = Ledger(folder / "ledger")
+        self.clock = SimulatedClock(0)
+        self.host = Host(folder / "state" / "host.jsonl", self.log, self.ledger, self.clock)
         self.book = Book(
             profile=load_profile("classic"),
             seed=7,
@@ -39,6 +42,7 @@ class Shop:
             ledger=self.ledger,
             encode=NATIVE.encode,
             decode=NATIVE.decode,
+            host=self.host,
         )
         self.trade = Trade(
             profile=load_profile("classic"),
@@ -47,7 +51,7 @@ class Shop:
             log=self.log,
             ledger=self.ledger,
             book=self.book,
-            clock=SimulatedClock(0),
+            clock=self.clock,
         )
 
     def play(self) -> None:
@@ -59,6 +63,7 @@ class Shop:
     def close(self) -> None:
         self.log.close()
         self.ledger.close()
+        self.host.close()
 
 
 def played(folder: Path, **settings: object) -> tuple[bytes, list[object]]:
@@ -115,7 +120,8 @@ def test_a_calendar_that_the_log_contradicts_is_refused(tmp_path: Path, other: d
 
 def test_the_ledgers_totals_are_the_sums_of_its_lines(tmp_path: Path) -> None:
     ledger, _ = played(tmp_path, transactions=400, days=1)
-    *lines, closed = [json.loads(line) for line in ledger.splitlines()]
+    *lines, settlement, closed = [json.loads(line) for line in ledger.splitlines()]
+    assert settlement["kind"] == "settlement"
     approved = [x for x in lines if x["outcome"] == "approved"]
     voided = {x["original_reference"] for x in approved if x["kind"] == "void"}
     sales = [x for x in approved if x["kind"] == "sale" and x["reference"] not in voided]

@@ -58,7 +58,7 @@ class Desk:
         return reply
 
     def done(self) -> list[dict[str, Any]]:
-        return [line for line in self.b.lines() if line["kind"] != "day.closed"]
+        return [line for line in self.b.lines() if line["kind"] not in ("day.closed", "host")]
 
 
 @pytest.mark.parametrize(("dialect", "currency"), WIRES)
@@ -181,7 +181,8 @@ def test_as_a_process_on_a_pty(tmp_path: Path, simulate, dialect: str, currency:
                 elif isinstance(event, Replied):
                     result = event.message
     assert isinstance(result, m.Result) and result.state is RequestState.APPROVED
-    assert [json.loads(x)["amount_minor"] for x in s.ledger.read_text().splitlines()] == [4_200]
+    lines = [json.loads(x) for x in s.ledger.read_text().splitlines()]
+    assert [(x["kind"], x["amount_minor"]) for x in lines] == [("host", 4_200), ("sale", 4_200)]
     s.process.terminate()
     assert s.process.wait(10) == 0
 

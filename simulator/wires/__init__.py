@@ -1,0 +1,1 @@
+"""Wires: what joins a simulated terminal to an agent, and everything that can go wrong between the two."""
