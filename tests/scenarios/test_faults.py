@@ -199,7 +199,7 @@ def test_garbage_on_the_line_is_counted_and_nothing_is_raised(recorded: tuple[Ho
         status = until(lambda: (s := desk.status()).link.damaged_frames >= 40 and s)
         until(lambda: NoticeCode.LINE_SETTINGS in {n.code for n in desk.status().notices})
         assert status.link.state is LinkState.CONNECTING
-        assert status.head.size == 62
+        assert status.head.size == 63
     os.close(ours)
     os.close(theirs)
 
