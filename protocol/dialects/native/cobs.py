@@ -10,6 +10,10 @@ def stuff(data: bytes) -> bytes:
     out = bytearray()
     runs = data.split(b"\0")
     for run in runs:
+        if len(run) < _LONGEST_RUN:  # nearly all
+            out.append(len(run) + 1)
+            out += run
+            continue
         start = 0
         while len(run) - start >= _LONGEST_RUN:
             out.append(0xFF)

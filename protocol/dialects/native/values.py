@@ -219,9 +219,8 @@ def text(longest: int, *, mask: Callable[[str], str] = mask_text, lines: bool = 
         return mask(value)
 
     def _printable(value: str) -> bool:
-        return value.isprintable() or all(
-            (c == "\n" and lines) or unicodedata.category(c) not in {"Cc", "Cs"} for c in value
-        )
+        bare = value.replace("\n", "") if lines else value
+        return bare.isprintable() or all(unicodedata.category(c) not in {"Cc", "Cs"} for c in bare)
 
     return Value(f"{'lines' if lines else 'text'} ≤{longest}", pack, unpack)
 
