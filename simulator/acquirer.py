@@ -14,7 +14,9 @@ from protocol.messages import Fee, FeeType, Outcome, Product, TariffNotice, Tran
 from protocol.money import CNY, Money
 from simulator.clock import iso, local_date, opening
 from simulator.deposits import Deposits
-from simulator.lies import Charge, Charges, Lie, Lies, Occasion, lying
+from simulator.errors import SimulatorError
+from simulator.falsified import Falsified
+from simulator.lies import Charge, Charges, Lie, Lies, Occasion, armed, joined, lying
 from simulator.profile import Profile
 from simulator.settlement import Clearing, Row, Settled
 from simulator.tariffs import Notice, Tariff, returned_so_far, sale_fee, t0_fee
@@ -40,9 +42,12 @@ class Acquirer:
         self._currency = currency
         self._sales: dict[str, _Sale] = {}
         self._opened: date | None = None
-        self._announced: set[str] = set()  # lies of SHORT_NOTICE
+        self._reversed: set[str] = set()
+        self._announced: dict[str, date] = {}  # lies of SHORT_NOTICE, and from when they hold
         self._sim_early = False
+        self._truth: Row = {}
         self.lies = Lies(f"{profile.name}/{seed}")
+        self.falsified = Falsified(self.lies, terminal)
         self.clearing = Clearing(profile.settlement_mode, currency, self.lies)
         self.deposits = Deposits(terminal=terminal, deposit=profile.deposit, currency=currency, lies=self.lies)
 
@@ -52,12 +57,24 @@ class Acquirer:
         """The fee lines of a transaction, its MDR line first, a zero included.
 
         Declined: 0. Void and reversal: what the sale was charged, taken back. Refund: by the profile's fee_return.
+        `truth` then says what else of it is not what it should be.
         KeyError if a voided sale was never charged; SimulatorError where no tariff is in force.
         """
+        charges = self._charges(transaction)
+        self.clearing.take(transaction, sum(c.amount_minor for c in charges), sum(c.should_minor for c in charges))
+        return charges
+
+    @property
+    def truth(self) -> Row:
+        """Of the transaction that was charged last: the lie that it is, and what its amount should have been."""
+        return self._truth
+
+    def _charges(self, transaction: Transaction) -> Charges:
         day, original = local_date(transaction.at), transaction.original_reference or ""
         amount, reference = transaction.amount.minor, transaction.reference
         sold = transaction.kind is TransactionKind.SALE
         approved = transaction.outcome is Outcome.APPROVED
+        self._truth = self._falsehood(transaction)
         if not approved and all(transaction.product not in t.products for t in self._profile.tariffs):
             return (self._line(0, "not taken, no fee"),)  # a foreign card at a terminal that takes none
         tariff = self._profile.tariff(transaction.product, day)
@@ -67,6 +84,7 @@ class Acquirer:
             honest = self._taken_back(self._sales[original].charges, "void, fee returned")
         elif transaction.kind is TransactionKind.REVERSAL:
             known = self._sales.get(original)
+            self._reversed.add(original)
             honest = self._taken_back(known.charges if known else (), "reversal, fee returned")
         elif transaction.kind is TransactionKind.REFUND:
             honest = (self._on_refund(original, amount),)
@@ -81,12 +99,45 @@ class Acquirer:
             tariff=tariff,
             tariff_of=lambda product: self._profile.tariff(product, day),
             settled_at_once=self._settled_at_once,
+            announced=self._announced,
         )
-        charges = lying(self.lies, reference, day, honest, occasion)
+        charges = lying(self.lies, reference, honest, occasion)
+        if sold and self._truth.get("should_amount_minor") == 0:  # what should not be costs nothing
+            lie = str(self._truth["lie"])
+            charges = tuple(
+                replace(c, should_minor=0, lie=joined(c.lie, lie)) if c.amount_minor else c for c in charges
+            )
+        elif sold and approved and charges == honest and self._corrected(reference):
+            once = honest[0]
+            back = replace(once, amount_minor=-once.amount_minor, should_minor=-once.should_minor)
+            charges = (once, replace(back, rule=f"{self._profile.name}: correction"), *honest)
         if sold and approved:
             self._sales[reference] = _Sale(amount, tariff, charges)
-        self.clearing.take(transaction, sum(c.amount_minor for c in charges), sum(c.should_minor for c in charges))
         return charges
+
+    def _falsehood(self, transaction: Transaction) -> Row:
+        """How the transaction as such is not what it should be: `lie`, and `should_amount_minor` where that differs."""
+        if transaction.outcome is not Outcome.APPROVED:
+            return {}
+        if transaction.kind is TransactionKind.REFUND:
+            sale = self._sales[transaction.original_reference or ""]
+            remains = sale.amount - sale.refunded
+            if transaction.amount.minor <= remains:
+                return {}
+            return {"should_amount_minor": remains, "lie": self.falsified.over_refunded(transaction)}
+        if transaction.kind is not TransactionKind.SALE:
+            return {}
+        late = transaction.reference in self._reversed
+        lie = joined(self.falsified.found(transaction), Lie.LATE_APPROVAL if late else None)
+        if late or self.falsified.made_up(transaction):
+            return {"should_amount_minor": 0, "lie": lie}
+        return {} if lie is None else {"lie": lie}
+
+    def _corrected(self, reference: str) -> bool:
+        """The acquirer charges some fees, takes them back and charges them again, as the profile has it."""
+        share = self._profile.corrected_ppm
+        ball = int.from_bytes(sha256(f"{reference}/corrected".encode()).digest()[:8]) % 1_000_000
+        return ball < share
 
     @property
     def _settled_at_once(self) -> bool:
@@ -129,7 +180,18 @@ class Acquirer:
 
     def arm(self, lies: Iterable[str]) -> None:
         """Tell these lies from now on, and no others. Raises SimulatorError."""
-        self.lies.arm(lies)
+        texts = tuple(lies)
+        self.check(texts)
+        self.lies.arm(texts)
+
+    def check(self, lies: Iterable[str]) -> None:
+        """SimulatorError for a lie that there is not, or that cannot be told of this profile."""
+        for one in map(armed, lies):
+            if one.lie is Lie.WRONG_CLASS and one.product not in {p for t in self._profile.tariffs for p in t.products}:
+                raise SimulatorError(
+                    f"The profile {self._profile.name} has no tariff for {one.product}, to charge it instead.",
+                    "Give the lie wrong_class the product of one that it has.",
+                )
 
     def morning(self, day: date) -> list[tuple[TariffNotice | Fee, Row]]:
         """What comes at the opening of a day: notices, then the SIM fee; numbers still 0. With each its ledger line."""
@@ -138,10 +200,24 @@ class Acquirer:
         said: list[tuple[TariffNotice | Fee, Row]] = []
         for notice in self._profile.notices:
             if since < notice.published <= day:
-                said += [self._notice(notice, product, day) for product in notice.products]
+                said += self.announced(notice, opening(day))
         said += self._short_notices(day)
-        said += [self._sim_fee(day, charge) for charge in self._sim_charges(since, day)]
+        said += [self._own_fee(day, charge, "流量费") for charge in self._sim_charges(since, day)]
+        support = f"{self._profile.name}: support instalment"
+        said += [
+            self._own_fee(day, c, "技术支持押金")
+            for c in self._lied(day, Lie.SUPPORT_INSTALMENT, FeeType.OTHER, support)
+        ]
         return said
+
+    @property
+    def products(self) -> frozenset[Product]:
+        """What it takes at all."""
+        return self._profile.products
+
+    def announced(self, notice: Notice, at: int) -> list[tuple[TariffNotice | Fee, Row]]:
+        """A TARIFF_NOTICE for each product, numbers still 0, with its ledger line. at: ms UTC."""
+        return [self._notice(notice, product, at) for product in notice.products]
 
     def settle(self, batch: str, day: date, at: int) -> Settled | None:
         """Close a batch; None if nothing was done in it. at: ms UTC."""
@@ -150,23 +226,23 @@ class Acquirer:
     def _short_notices(self, day: date) -> list[tuple[TariffNotice | Fee, Row]]:
         """SHORT_NOTICE begins with a notice of every product's rate."""
         said: list[tuple[TariffNotice | Fee, Row]] = []
-        for one in self.lies.now("notice", day, Lie.SHORT_NOTICE):
+        for one in self.lies.holding(day, Lie.SHORT_NOTICE):
             if one.text in self._announced:
                 continue
-            self._announced.add(one.text)
+            self._announced[one.text] = from_ = day + timedelta(days=one.days)
             for product in sorted({p for tariff in self._profile.tariffs for p in tariff.products}):
-                tariff, from_ = self._profile.tariff(product, day), day + timedelta(days=one.days)
+                tariff = self._profile.tariff(product, day)
                 rate = tariff.rate_ppm + one.ppm
                 text = f"公告：自{from_.year}年{from_.month}月{from_.day}日起，手续费率调整为{rate}ppm。"
                 notice = Notice(f"{day:%Y%m%d}", (product,), rate, tariff.cap_minor, day, from_, text)
-                message, row = self._notice(notice, product, day)
+                message, row = self._notice(notice, product, opening(day))
                 said.append((message, {**row, "lie": Lie.SHORT_NOTICE}))
         return said
 
-    def _notice(self, notice: Notice, product: Product, day: date) -> tuple[TariffNotice, Row]:
+    def _notice(self, notice: Notice, product: Product, at: int) -> tuple[TariffNotice, Row]:
         message = TariffNotice(
             number=0,
-            at=opening(day),
+            at=at,
             notice=notice.number,
             product=product,
             rate_ppm=notice.rate_ppm,
@@ -184,7 +260,7 @@ class Acquirer:
             "cap_minor": notice.cap_minor,
             "published": notice.published.isoformat(),
             "effective_from": notice.effective_from.isoformat(),
-            "at": iso(opening(day)),
+            "at": iso(at),
         }
         return message, row
 
@@ -198,24 +274,25 @@ class Acquirer:
             else:
                 charges.append(Charge(FeeType.SIM, sim.amount_minor, sim.amount_minor, rule))
         elif sim.is_free(day):
-            charges += self._lied(day, Lie.SIM_EARLY, rule) if not self._sim_early else []
+            charges += self._lied(day, Lie.SIM_EARLY, FeeType.SIM, rule) if not self._sim_early else []
             self._sim_early = self._sim_early or bool(charges)
         else:
-            charges += self._lied(day, Lie.SIM_TWICE, rule)
+            charges += self._lied(day, Lie.SIM_TWICE, FeeType.SIM, rule)
         return charges
 
-    def _lied(self, day: date, lie: Lie, rule: str) -> list[Charge]:
+    def _lied(self, day: date, lie: Lie, type_: FeeType, rule: str) -> list[Charge]:
         charges = []
         for one in self.lies.now(f"sim {day}", day, lie):
             self.lies.told(one)
-            charges.append(Charge(FeeType.SIM, self._profile.sim.amount_minor, 0, rule, lie))
+            amount = self._profile.sim.amount_minor if type_ is FeeType.SIM else one.minor
+            charges.append(Charge(type_, amount, 0, rule, lie))
         return charges
 
-    def _sim_fee(self, day: date, charge: Charge) -> tuple[Fee, Row]:
+    def _own_fee(self, day: date, charge: Charge, description: str) -> tuple[Fee, Row]:
         self.clearing.deduct(charge.amount_minor, charge.should_minor)
         amount = Money(charge.amount_minor, self._currency)
         at = opening(day)
-        fee = Fee(number=0, at=at, type=charge.type, amount=amount, rule=charge.rule, description="流量费")
+        fee = Fee(number=0, at=at, type=charge.type, amount=amount, rule=charge.rule, description=description)
         row: Row = {
             "kind": "fee",
             "type": charge.type,

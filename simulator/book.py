@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 
+from protocol.errors import NotUnderstood
 from protocol.messages import (
     DepositReturn,
     DepositStatus,
     DeviceEvent,
-    Fee,
     Message,
     Outcome,
     Transaction,
@@ -26,14 +26,15 @@ from simulator.deposits import plan_named
 from simulator.host import APPROVED, Host
 from simulator.identity import Identity, plate
 from simulator.ledger import Ledger
-from simulator.lies import Charges, Lie, armed
+from simulator.lies import Lie
 from simulator.log import LoggedDay, TerminalLog
 from simulator.outcomes import answered, taken_back
-from simulator.plan import FEE_DELAY_MS, MORE_FEES_MS, Step, batch_of, planned_traces, trace_after
+from simulator.plan import Step, batch_of, planned_traces, trace_after
 from simulator.profile import Profile
 from simulator.replay import Replay
 from simulator.sayings import Sayings
 from simulator.slip import transaction_of
+from simulator.tariffs import Notice
 
 # ISO 8583 field 39
 INVALID_TRANSACTION = "12"
@@ -58,8 +59,7 @@ class Book:
         lies: tuple[str, ...] = (),
         deposit_plan: str | None = None,
     ) -> None:
-        for text in lies:
-            armed(text)  # refused before anything is written
+        Acquirer(profile).check(lies)  # refused before anything is written
         self._deposit_plan = plan_named(deposit_plan or profile.deposit.plan)
         self._currency = currency
         self._lies = lies
@@ -70,7 +70,7 @@ class Book:
         self._ledger = ledger
         self._encode = encode
         self._decode = decode
-        self._host = host
+        self.host = host
         self._forget()
 
     def _forget(self) -> None:
@@ -164,7 +164,7 @@ class Book:
             or reference in self._voided
         ):
             return INVALID_TRANSACTION
-        remaining = original.amount.minor - self._given_back.get(reference, 0) - self._reserved(reference)
+        remaining = self.remaining(original) - self._reserved(reference)
         if amount.currency != original.amount.currency or not 0 < amount.minor <= remaining:
             return INVALID_AMOUNT
         if kind is TransactionKind.VOID:
@@ -173,6 +173,10 @@ class Book:
             if amount != original.amount:
                 return INVALID_AMOUNT
         return None
+
+    def remaining(self, sale: Transaction) -> int:
+        """What can go back on it, in minor units; what the host is being asked for still counted."""
+        return sale.amount.minor - self._given_back.get(sale.reference, 0)
 
     def _reserved(self, sale: str) -> int:
         """Of what can go back on a sale: what the host is being asked for."""
@@ -202,35 +206,46 @@ class Book:
 
     def reverse(self, draft: Transaction, *, code: str, at: int, now: int) -> Transaction:
         """Take back what was begun and has no outcome: the host is told, and the reversal is logged."""
-        self._host.reverse(draft, now)
+        self.host.reverse(draft, now)
         done = taken_back(draft, number=self.next_number, code=code, at=at)
         self._pending = None
         self._complete(done)
         return done
 
     def reverse_unfinished(self, *, at: int, now: int) -> None:
-        """At boot: every BEGIN without an outcome."""
+        """At boot: every BEGIN without an outcome; the host is told what it could not hear."""
         for reference in self._log.begins:
             if reference not in self._numbers and reference not in self._reversed:
                 draft = self.begun(reference)
                 assert draft is not None  # it stands there
                 self.reverse(draft, code=APPROVED, at=max(at, self.last_at), now=now)
+        self.tell_host(now)
+
+    def tell_host(self, now: int) -> None:
+        """Of what was taken back while it could not be reached."""
+        for reference in self._reversed:
+            if self.host.awaits_reversal(reference) and (draft := self.begun(reference)) is not None:
+                self.host.reverse(draft, now)
 
     def charged_late(self, draft: Transaction) -> Lie | None:
         """The lie by which a sale is approved after it was given up, if it is its turn."""
-        told = sum(deed.late and deed.lie is not None for deed in self._host.deeds())
+        told = sum(deed.late and deed.lie is not None for deed in self.host.deeds())
         turn = self._acquirer.lies.now(draft.reference, local_date(draft.at), Lie.LATE_APPROVAL)
         return Lie.LATE_APPROVAL if any(one.count is None or told < one.count for one in turn) else None
 
     def enter(self, step: Step) -> Transaction:
         """Do it: a transaction and its fee line."""
         transaction = self._transaction(step, self.next_number)
+        if step.kind is TransactionKind.REFUND and step.outcome is Outcome.APPROVED:
+            sale = self.find(step.original_reference or "")
+            assert sale is not None  # it was refused else
+            transaction = self._acquirer.falsified.refund(transaction, self.remaining(sale))
         self._complete(transaction)
         return transaction
 
-    def note(self, event: Callable[[int], DeviceEvent]) -> None:
-        """Log what happened to the device. event: made from its number."""
-        self._log.add(self._encode(event(self._log.last_written + 1)))
+    def note(self, event: Callable[[int], DeviceEvent], tail: bytes = b"") -> None:
+        """Log what happened to the device. event: made from its number. tail: more bytes, which nobody may understand."""
+        self._log.add(self._encode(event(self._log.last_written + 1)) + tail)
 
     def open_day(self, day: date, transactions: int) -> None:
         """What was sold since the last closing is settled; then the day begins with what the acquirer has to say."""
@@ -284,6 +299,15 @@ class Book:
         """An application for the deposit's return, once however often it comes; None: not now. ValueError: not this one."""
         return self._sayings.apply(asked, max(at, self.last_at))
 
+    def plan_deposit(self, name: str) -> None:
+        """How the next return of the deposit goes, until the simulator ends. Raises SimulatorError."""
+        self._deposit_plan = self._acquirer.deposits.plan = plan_named(name)
+
+    def announce(self, notice: Notice, at: int) -> None:
+        """The acquirer announces a rate now: a TARIFF_NOTICE for each product. What is charged is another matter."""
+        self._sayings.announce(notice, max(at, self.last_at))
+        self._say()
+
     @property
     def word_due(self) -> int | None:
         """When the acquirer has something to say between two steps of the open day (ms UTC), or None."""
@@ -303,14 +327,18 @@ class Book:
         if self._log.days:
             self._plan_traces()
         replay = Replay(
-            log=self._log, ledger=self._ledger, acquirer=self._acquirer, sayings=self._sayings, deeds=self._host.deeds()
+            log=self._log, ledger=self._ledger, acquirer=self._acquirer, sayings=self._sayings, deeds=self.host.deeds()
         )
         for number in range(1, self._log.last_written + 1):
-            message = self._decode(self._log.event(number))
+            try:
+                message: Message | None = self._decode(self._log.event(number))
+            except NotUnderstood:  # it was told on purpose (Device.say_unreadable)
+                message = None
             self.last_at = max(self.last_at, getattr(message, "at", 0))
             replay.take(number, message)
             if isinstance(message, Transaction):
-                self._expect_fees(message)
+                self._sayings.expect_fees(message, self._take)
+        self._sayings.expect_unasked(self._trace_after, self._take)
         replay.pass_marks()
         self._say()
         replay.end()
@@ -319,26 +347,17 @@ class Book:
 
     def _complete(self, transaction: Transaction) -> None:
         self._sayings.expect(transaction)
-        self._expect_fees(transaction)
+        self._sayings.expect_fees(transaction, self._take)
+        self._sayings.expect_unasked(self._trace_after, self._take)
         self._sayings.say()
 
-    def _expect_fees(self, transaction: Transaction) -> None:
-        charges = self._acquirer.charge(transaction)
-        for place, charge in enumerate(charges):
-            fee = Fee(
-                number=0,
-                at=transaction.at + FEE_DELAY_MS + place * MORE_FEES_MS,
-                type=charge.type,
-                amount=Money(charge.amount_minor, transaction.amount.currency),
-                transaction=transaction.reference,
-                rule=charge.rule,
-            )
-            last = place == len(charges) - 1
-            self._sayings.expect(fee, (lambda said: self._take(transaction, charges, said.at)) if last else None)
+    def _trace_after(self, last: Transaction) -> str:
+        """The next trace, that transaction's counted, which may not be taken yet."""
+        waiting = int(last.trace) not in self._planned and not self.holds(last.reference)
+        return trace_after(self._planned, self._asked_today + waiting)
 
-    def _take(self, transaction: Transaction, charges: Charges, at: int) -> None:
-        """What is in the log: into the ledger, and where it is found again. at: of its last fee line."""
-        self._ledger.record(transaction, charges)
+    def _take(self, transaction: Transaction, at: int) -> None:
+        """What is in the log and in the ledger is found again. at: of its last fee line."""
         reference, amount = transaction.reference, transaction.amount.minor
         self.last_at = max(self.last_at, at)
         if transaction.kind is TransactionKind.REVERSAL:
@@ -375,4 +394,5 @@ class Book:
 
     def _transaction(self, step: Step, number: int) -> Transaction:
         now = plate(self._identity, self._profile, self._log.changed)
-        return transaction_of(step, number, now, self._profile.settlement_mode)
+        done = transaction_of(step, number, now, self._profile.settlement_mode)
+        return self._acquirer.falsified.under_whom(done)

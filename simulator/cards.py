@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from random import Random
 
+from protocol.masking import mask_pan
 from protocol.messages import EntryMode, Product, Stage, Transaction
 from simulator.errors import SimulatorError
 from simulator.host import RESPONSES, Response
@@ -106,13 +107,13 @@ QR = frozenset({EntryMode.QR_MERCHANT_SCANS, EntryMode.QR_CUSTOMER_SCANS})
 
 
 def customer(called: str) -> Customer:
-    """By name, or by a test card's number, blanks in it or not. SimulatorError, which never repeats what may be a number."""
+    """By name, or by a test card's number: whole, with blanks, or masked. SimulatorError, which never repeats a number."""
     if (found := CUSTOMERS.get(called)) is not None:
         return found
     digits = "".join(called.split())
-    if digits.isascii() and digits.isdigit():
+    if digits and digits.isascii() and digits.replace("*", "").isdigit():
         for one in CUSTOMERS.values():
-            if (one.first, one.last, one.length) == (digits[:6], digits[-4:], len(digits)):
+            if mask_pan(digits) == one.masked_pan:
                 return one
         raise SimulatorError(
             "This is no test card's number.", "Choose one of `sim triggers`; never type a real card's number."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, timezone
+from functools import lru_cache
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """A fixed offset: China has had no summer time since 1991."""
@@ -11,6 +12,7 @@ OPENING = time(9, 0)
 CLOSING = time(21, 0)
 
 
+@lru_cache(maxsize=256)  # asked at every turn of the loop
 def _ms(day: date, at: time) -> int:
     return int(datetime.combine(day, at, SHANGHAI).timestamp()) * 1000
 
@@ -56,6 +58,11 @@ class SimulatedClock:
         if at < self._base or limit < at:
             raise ValueError(f"time cannot go from {self._base} to {at} with a limit of {limit}")
         self._base, self._since, self._limit = at, now, limit
+
+    @property
+    def limit(self) -> int:
+        """Where time stands still, ms UTC."""
+        return self._limit
 
     def pass_by(self, duration: int, now: int) -> None:
         """At speed 0: so many simulated ms are over at once. At any other speed they pass by themselves."""

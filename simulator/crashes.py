@@ -52,6 +52,8 @@ class Crashes:
 
     def __init__(self) -> None:
         self.armed: Crash | None = None
+        self.falsified: set[str] = set()
+        """References whose register was told what is not so."""
 
     def arm(self, name: str) -> None:
         """For the next request. SimulatorError: there is no such name."""
@@ -67,6 +69,8 @@ class Crashes:
 
     def falsify(self, result: Result) -> Result:
         """The Result as it is told."""
+        if self.armed in {Crash.OTHER_REFERENCE, Crash.OTHER_AMOUNT, Crash.OTHER_CURRENCY}:
+            self.falsified.add(result.reference)
         if self._take(Crash.OTHER_REFERENCE):
             return replace(result, reference=sha256(result.reference.encode()).hexdigest()[:32])
         if result.amount is not None:

@@ -7,6 +7,7 @@ answer. Once a return is decided against the merchant, another application is an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from hashlib import sha256
@@ -16,13 +17,15 @@ from protocol.messages import Deduction, DeductionCause, DepositState, DepositSt
 from protocol.money import Money
 from simulator.clock import SHANGHAI, iso, local_date
 from simulator.errors import SimulatorError
-from simulator.lies import Lie, Lies
+from simulator.lies import Lie, Lies, joined
 from simulator.profile import Deposit
 from simulator.settlement import Row
 from simulator.working_days import working_day_after
 
 TOLD_AT = time(10, 0)
 REFUSED = (DepositState.REJECTED, DepositState.FORFEITED, DepositState.CONVERTED)
+ANEW = (*REFUSED, DepositState.WITHDRAWN)
+"""After these another application may be made."""
 CHECKLIST = ("营业执照", "押金缴纳凭证", "设备归还快递单号")
 """Papers of the first request. FIXTURE, of docs/domain.md 3-08 and 3-10."""
 
@@ -38,8 +41,14 @@ class Step:
     documents: tuple[str, ...] = ()
     deducted: int = 0
     """Per cent of the deposit, for damage, with item, reason and clause."""
+    kept: int = 0
+    """Minor units of it, for nothing worth the name."""
     note: str | None = None
     paid: int = 0
+    due: int = 0
+    """What should have been paid by then, where that is more."""
+    owing: int = 0
+    """Per cent of the deposit, for fees outstanding, with item, reason and clause."""
 
 
 _REVIEW = (Step(_S.ACKNOWLEDGED, 1), Step(_S.REVIEW_1, 1), Step(_S.REVIEW_2, 2))
@@ -58,6 +67,13 @@ PLANS: dict[str, tuple[Step, ...]] = {
     "deducted": (*_REVIEW, Step(_S.APPROVED, 2, deducted=20), Step(_S.PAYING, 1), _PAID),
     "pay_failed": (*_REVIEW, *_PAY, Step(_S.PAY_FAILED, 2, note="退汇：收款户名不符"), Step(_S.PAYING, 2), _PAID),
     "partly_paid": (*_REVIEW, *_PAY, Step(_S.PARTLY_PAID, 3, paid=50), replace(_PAID, after=5)),
+    "settled_net": (
+        *_REVIEW,
+        *_PAY,
+        Step(_S.PARTLY_PAID, 3, paid=50),
+        Step(_S.PAID, 5, owing=20, paid=100),
+    ),
+    "withdrawn": (*_REVIEW[:2], Step(_S.WITHDRAWN, 2, note="商户来电撤回申请")),
     "rejected": (*_REVIEW, Step(_S.REJECTED, 2, note="交易量未达标")),
     "forfeited": (*_REVIEW, Step(_S.FORFEITED, 2, note="提前终止合作，保证金不予退还")),
     "converted": (*_REVIEW, Step(_S.CONVERTED, 2, note="交易量未达标，押金转为设备款")),
@@ -85,7 +101,8 @@ class _Case:
     note: str | None = None
     should: int = 0
     paid: int = 0
-    lie: Lie | None = None
+    paid_should: int = 0
+    lie: str | None = None
 
     @property
     def owed(self) -> int:
@@ -140,7 +157,7 @@ class Deposits:
             if amount.minor != last.amount:
                 raise ValueError("another amount than the application's")
             ticket = last.ticket
-        elif last is not None and last.state not in REFUSED:
+        elif last is not None and last.state not in ANEW:
             return None
         return {
             "reference": reference,
@@ -189,7 +206,14 @@ class Deposits:
         step = case.steps.pop(0)
         case.state, case.documents, case.note = step.state, step.documents, step.note
         if step.deducted:
-            self._deduct(case, step.deducted)
+            self._deduct(
+                case, step.deducted, DeductionCause.DAMAGE, "屏幕破损，更换屏幕总成一件，见检测单及照片", "7.2"
+            )
+        if step.owing:
+            self._deduct(case, step.owing, DeductionCause.OUTSTANDING_FEE, "欠缴流量费，见账单", "7.4")
+        if step.kept:
+            other = Money(min(step.kept, case.owed), self._currency)
+            case.deductions += (Deduction(cause=DeductionCause.OTHER, amount=other, reason="按规定扣除"),)
         if step.state in REFUSED:
             case.should = 0
         case.next_at = None if step.state is _S.NEED_MORE else self._next(case, local_date(planned))
@@ -197,9 +221,9 @@ class Deposits:
         rows = [self._row(case, at)]
         if step.paid:
             paid = case.owed * step.paid // 100
-            should = case.should * step.paid // 100
-            rows.append(self._credit(case, at, paid - case.paid, should - case.paid))
-            case.paid = paid
+            should = case.should * (step.due or step.paid) // 100
+            rows.append(self._credit(case, at, paid - case.paid, should - case.paid_should))
+            case.paid, case.paid_should = paid, should
         update = DepositUpdate(
             number=0,
             at=at,
@@ -218,22 +242,18 @@ class Deposits:
         day = working_day_after(after, case.steps[0].after)
         return int(datetime.combine(day, TOLD_AT, SHANGHAI).timestamp()) * 1000
 
-    def _deduct(self, case: _Case, percent: int) -> None:
+    def _deduct(self, case: _Case, percent: int, cause: DeductionCause, reason: str, clause: str) -> None:
         amount = Money(case.amount * percent // 100, self._currency)
-        reason = "屏幕破损，更换屏幕总成一件，见检测单及照片"
-        case.deductions = (
-            *case.deductions,
-            Deduction(cause=DeductionCause.DAMAGE, amount=amount, reason=reason, clause="7.2"),
-        )
+        case.deductions += (Deduction(cause=cause, amount=amount, reason=reason, clause=clause),)
         case.should -= amount.minor
 
     def _lie(self, case: _Case, day: date) -> None:
-        """What the provider will do otherwise than planned: decided when the application comes."""
+        """What the provider will do otherwise than planned: decided when the application comes. No change is no lie."""
         for lie, change in _TURNS.items():
             for one in self._lies.now(case.reference, day, lie):
-                self._lies.told(one)
-                case.lie = lie
-                change(case, min(one.minor, case.amount), self._currency)
+                if (steps := change(case.steps, one.minor)) != case.steps:
+                    self._lies.told(one)
+                    case.steps, case.lie = steps, joined(case.lie, lie)
 
     # -- as others see it ----------------------------------------------------------------------------------------------
 
@@ -277,28 +297,40 @@ class Deposits:
         return f"DEP{int.from_bytes(digest[:4]) % 100_000:05d}-{place}"
 
 
-def _silent(case: _Case, minor: int, currency: int) -> None:
-    case.steps = []
+Turn = Callable[[list[Step], int], list[Step]]
+"""The steps as planned, and the lie's minor units -> as they come."""
 
 
-def _unreasoned(case: _Case, minor: int, currency: int) -> None:
-    """Taken from the start; told with the first word."""
-    other = Deduction(cause=DeductionCause.OTHER, amount=Money(minor, currency), reason="按规定扣除")
-    case.deductions = (other,)
+def _silent(steps: list[Step], minor: int) -> list[Step]:
+    return []
 
 
-def _late_documents(case: _Case, minor: int, currency: int) -> None:
+def _unreasoned(steps: list[Step], minor: int) -> list[Step]:
+    """With the approval."""
+    return [replace(step, kept=minor) if step.state is _S.APPROVED else step for step in steps]
+
+
+def _late_documents(steps: list[Step], minor: int) -> list[Step]:
     """After the second review, and then the second review again."""
-    for place, step in enumerate(case.steps):
-        if step.state is _S.REVIEW_2:
-            more = Step(_S.NEED_MORE, 1, documents=("开户许可证原件", "近六个月银行流水"), note="请补充材料")
-            case.steps[place + 1 : place + 1] = [more, step]
-            return
+    place = next((n for n, step in enumerate(steps) if step.state is _S.REVIEW_2), None)
+    if place is None:
+        return steps
+    more = Step(_S.NEED_MORE, 1, documents=("开户许可证原件", "近六个月银行流水"), note="请补充材料")
+    return [*steps[: place + 1], more, steps[place], *steps[place + 1 :]]
 
 
-_TURNS = {
+def _rest_kept(steps: list[Step], minor: int) -> list[Step]:
+    """Half of what is owed at the first payment, and no more words."""
+    place = next((n for n, step in enumerate(steps) if step.paid), None)
+    if place is None:
+        return steps
+    return [*steps[:place], replace(steps[place], state=_S.PARTLY_PAID, paid=50, due=100)]
+
+
+_TURNS: dict[Lie, Turn] = {
     Lie.LATE_DOCUMENTS: _late_documents,
     Lie.UNREASONED_DEDUCTION: _unreasoned,
+    Lie.REST_KEPT: _rest_kept,
     Lie.SILENT_DEPOSIT: _silent,
 }
 

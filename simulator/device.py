@@ -22,6 +22,9 @@ CHANGES = {
     "mcc": DeviceEventKind.MERCHANT_CHANGED,
 }
 """What of the plate can change, and the event that tells it; one event of a kind tells all that changed together."""
+MOST_DETAIL = 256
+UNKNOWN_CRITICAL = bytes.fromhex("fff00000")
+"""A TLV on the native wire: bit 15 of its tag says critical, no message has a tag FFF0, and it holds nothing."""
 
 
 class Device:
@@ -72,7 +75,21 @@ class Device:
         for kind in kinds:
             told = [f"{n} {before[n]} -> {value}" for n, value in changed.items() if CHANGES[n] is kind]
             severity = Severity.INFO if kind is DeviceEventKind.FIRMWARE_CHANGED else Severity.MAJOR
-            self._note(kind, severity, kind.name, "; ".join(told), now)
+            self._note(kind, severity, kind.name, _cut("; ".join(told)), now)
+
+    def repair(self) -> None:
+        """What lasts is mended. No event tells that."""
+        self.fault = None
+
+    def say_unreadable(self, now: int) -> None:
+        """An event with a critical tag that nobody knows: an agent records it, and goes on (docs/protocol.md §3)."""
+        at = max(self._clock.time(now), self._book.last_at)
+        self._book.note(
+            lambda number: DeviceEvent(
+                number=number, at=at, kind=DeviceEventKind.FAULT, severity=Severity.INFO, code="UNREADABLE"
+            ),
+            UNKNOWN_CRITICAL,
+        )
 
     def rebooted(self, now: int) -> None:
         """The boot's own event."""
@@ -84,3 +101,8 @@ class Device:
         self._book.note(
             lambda number: DeviceEvent(number=number, at=at, kind=kind, severity=severity, code=code, detail=detail)
         )
+
+
+def _cut(text: str) -> str:
+    """What the wire has room for (docs/protocol.md §3): 256 bytes, and no half character."""
+    return text.encode()[:MOST_DETAIL].decode(errors="ignore")

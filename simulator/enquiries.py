@@ -32,11 +32,12 @@ from protocol.messages import (
 from protocol.money import Money
 from simulator.book import Book
 from simulator.clock import SHANGHAI, SimulatedClock, local_date
-from simulator.counter import UNDER_WAY, Counter
-from simulator.host import APPROVED
+from simulator.counter import Counter
+from simulator.host import APPROVED, RESPONSES
 from simulator.identity import Identity, plate
 from simulator.log import TerminalLog
 from simulator.profile import Profile
+from simulator.under_way import IN_PROGRESS
 
 PARTS = ("printer", "reader", "keys", "battery", "memory", "host")
 """What a self-test looks at; nothing is ever broken yet."""
@@ -96,7 +97,9 @@ class Enquiries:
     def _settle(self, request: int, now: int) -> Reply:
         """Not in the middle of a transaction: it would be in neither batch."""
         if self._counter.busy:
-            return SettleReply(settled=False, response_code=UNDER_WAY, request_id=request)
+            return SettleReply(settled=False, response_code=IN_PROGRESS, request_id=request)
+        if not self._book.host.reachable:
+            return SettleReply(settled=False, response_code=RESPONSES[91].code, request_id=request)
         return SettleReply(
             settled=True, batch=self._book.settle(self._clock.time(now)), response_code=APPROVED, request_id=request
         )
@@ -111,7 +114,7 @@ class Enquiries:
     def _tariffs(self, product: Product | None, now: int) -> tuple[TariffLine, ...]:
         """In force on the terminal's date; none for a product that the acquirer does not take."""
         day = local_date(self._clock.time(now))
-        taken = {p for tariff in self._profile.tariffs for p in tariff.products}
+        taken = self._profile.products
         found = [(p, self._profile.tariff(p, day)) for p in Product if p in taken and product in {p, None}]
         return tuple(
             TariffLine(

@@ -10,7 +10,6 @@ The last two digits of an amount choose its answer (RESPONSES), for sales and re
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -19,7 +18,9 @@ from pathlib import Path
 from protocol.messages import Transaction, TransactionKind
 from simulator.clock import SimulatedClock
 from simulator.errors import SimulatorError
+from simulator.kept import Kept, KeptFile
 from simulator.ledger import Ledger
+from simulator.lies import Lie
 from simulator.log import TerminalLog
 
 APPROVED = "00"
@@ -108,7 +109,7 @@ class Deed:
 
     amount_minor: authorised, or taken back; asked_minor: what the terminal asked for. of: sale, refund or void.
     event, closings: how many events and closed days the terminal's log held then, which gives its place in the ledger.
-    late: this approval is still to come. lie: it stays charged though it was reversed, by a lie of that name.
+    late: this approval is still to come. lie: by which it stays charged though it was reversed, or is more than was asked.
     """
 
     action: Action
@@ -128,30 +129,40 @@ class Deed:
 class Host:
     """path: its book, which is made where there is none. Every `now` is monotonic ms. SimulatorError: it cannot be written.
 
-    keeps_late: an approval that comes after its reversal is charged all the same, as by a host that lost the reversal.
+    kept: another place for the book. keeps_late: an approval that comes after its reversal is charged all the same, as by
+    a host that lost the reversal.
     """
 
-    def __init__(self, path: Path, log: TerminalLog, ledger: Ledger, clock: SimulatedClock) -> None:
+    def __init__(
+        self, path: Path, log: TerminalLog, ledger: Ledger, clock: SimulatedClock, kept: Kept | None = None
+    ) -> None:
         self.keeps_late = False
+        self.reachable = True
+        """Nothing reaches it otherwise, and no answer comes from it; what it does by itself it does."""
         self._path = path
         self._log = log
         self._ledger = ledger
         self._clock = clock
-        self._file = -1
         self._deeds: list[Deed] = []
         self._late: dict[str, tuple[int, Deed]] = {}  # reference -> when it is due (monotonic ms), and what
+        self._untold: list[
+            str
+        ] = []  # references that stay charged, found at the start: the terminal may not have heard
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._load(path.read_bytes())
+            self._file: Kept = KeptFile(path) if kept is None else kept
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._load(self._file.read())
         except OSError as error:
             self.close()
             raise self._unwritable(error) from error
+        except SimulatorError:
+            self.close()
+            raise
 
     def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = -1
+        self._file.close()
 
     def deeds(self) -> list[Deed]:
         """Everything that it did, in order."""
@@ -168,8 +179,13 @@ class Host:
         """When `run` has something to do (monotonic ms), or None."""
         return min((due for due, _ in self._late.values()), default=None)
 
-    def ask(self, draft: Transaction, chosen: Response | None, now: int, lie: str | None = None) -> Answer:
-        """A transaction arrives. chosen: the answer, whatever its digits say. lie: by which a late one is kept."""
+    def ask(
+        self, draft: Transaction, chosen: Response | None, now: int, lie: str | None = None, excess: int = 0
+    ) -> Answer:
+        """A transaction arrives. chosen: the answer, whatever its digits say. lie: by which a late one is kept.
+
+        excess: what it approves beyond what it is asked for, in minor units.
+        """
         asked = draft.amount.minor
         response = APPROVAL
         if draft.kind is not TransactionKind.VOID:
@@ -180,7 +196,8 @@ class Host:
                 partly = draft.kind is TransactionKind.SALE and asked > 1
                 action, amount, code = Action.AUTHORISED, asked // 2 if partly else asked, code if partly else APPROVED
             case Manner.APPROVES:
-                action, amount = Action.AUTHORISED, asked
+                action, amount = Action.AUTHORISED, asked + excess
+                lie = Lie.OVER_REFUND if excess else lie
             case Manner.LATE:
                 action, amount, late = Action.AUTHORISED, asked, True
             case Manner.SILENT | Manner.IN_PROGRESS:
@@ -209,12 +226,28 @@ class Host:
         return Answer(code, ANSWER_MS, amount, _auth_code(draft.reference) if amount else None)
 
     def reverse(self, draft: Transaction, now: int) -> None:
-        """The terminal takes back what it has no outcome of. What is still to be approved will be taken back then."""
+        """The terminal takes back what it has no outcome of. What is still to be approved will be taken back then.
+
+        Where it cannot be reached, nothing: `awaits_reversal` says what it is to hear once it can be.
+        """
+        if not self.reachable:
+            return
         self._do(self._taken_back(draft.reference, draft.kind, draft.amount.minor, draft.amount.currency, now))
+
+    def awaits_reversal(self, reference: str) -> bool:
+        """It was asked for this, and not told that it is taken back."""
+        done = [d.action for d in self._deeds if d.reference == reference]
+        return bool(done) and Action.REVERSED not in done
+
+    def sooner(self, ms: int) -> None:
+        """So much time (monotonic ms) is over at once."""
+        self._late = {reference: (due - ms, deed) for reference, (due, deed) in self._late.items()}
 
     def run(self, now: int) -> list[str]:
         """Approve what is due late. The references that stay charged, of which the terminal is told."""
-        kept = []
+        kept: list[str] = []
+        if self.reachable:
+            kept, self._untold = [one for one in self._untold if self.charged(one)], []
         for reference, (due, deed) in list(self._late.items()):
             if due > now:
                 continue
@@ -222,11 +255,13 @@ class Host:
             reversed_before = any(d.reference == reference and d.action is Action.REVERSED for d in self._deeds)
             closings = sum(day.closed for day in self._log.days)
             at, event = self._clock.time(now), self._log.last_written
-            self._do(replace(deed, late=False, at=at, event=event, closings=closings))
+            approved = replace(deed, late=False, at=at, event=event, closings=closings)
             if self.keeps_late or deed.lie or not reversed_before:
-                kept.append(reference)
-            else:
-                self._do(self._taken_back(reference, deed.of, deed.asked_minor, deed.currency, now))
+                self._do(approved)
+                kept += [reference] if self.reachable else []
+            else:  # one write: a kill between the two would leave it charged for ever
+                back = self._taken_back(reference, deed.of, deed.asked_minor, deed.currency, now)
+                self._do(approved, replace(back, amount_minor=back.amount_minor + approved.amount_minor))
         return kept
 
     def _taken_back(self, reference: str, of: TransactionKind, asked: int, currency: int, now: int) -> Deed:
@@ -243,22 +278,22 @@ class Host:
             closings=sum(day.closed for day in self._log.days),
         )
 
-    def _do(self, deed: Deed) -> None:
-        line = (json.dumps(asdict(deed), separators=(",", ":")) + "\n").encode()
+    def _do(self, *deeds: Deed) -> None:
+        """In one write."""
+        lines = "".join(json.dumps(asdict(deed), separators=(",", ":")) + "\n" for deed in deeds).encode()
         try:
-            if (written := os.write(self._file, line)) != len(line):
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-                raise OSError("the disk is full")
+            self._file.append(lines)
         except OSError as error:
             raise self._unwritable(error) from error
-        self._deeds.append(deed)
-        if not deed.late:
-            self._ledger.host(deed)
+        self._deeds += deeds
+        for deed in deeds:
+            if not deed.late:
+                self._ledger.host(deed)
 
     def _load(self, data: bytes) -> None:
         whole = data.rfind(b"\n") + 1
         if whole != len(data):
-            os.ftruncate(self._file, whole)
+            self._file.cut(whole)
         for place, line in enumerate(data[:whole].splitlines(), 1):
             try:
                 read = json.loads(line)
@@ -271,8 +306,8 @@ class Host:
             self._deeds.append(deed)
             if deed.late:
                 self._late[deed.reference] = 0, deed
-            elif deed.action is Action.AUTHORISED:
-                self._late.pop(deed.reference, None)
+            elif deed.action is Action.AUTHORISED and self._late.pop(deed.reference, None) is not None:
+                self._untold.append(deed.reference)
 
     def _unwritable(self, error: OSError) -> SimulatorError:
         return SimulatorError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import count
 
@@ -63,10 +64,16 @@ def identity(profile: str, seed: int) -> Identity:
     )
 
 
+def another_mid(terminal: str) -> str:
+    """The MID of a merchant that is not this terminal's, where its acquirer names one."""
+    return _digits(terminal, "another mid", 15)
+
+
 def _hash(terminal: str, what: str) -> bytes:
     return sha256(f"{terminal}/{what}".encode()).digest()
 
 
+@cache
 def _digits(terminal: str, what: str, length: int) -> str:
     """Digits in which no run passes for a card number: a masked MID would be no MID."""
     for attempt in count():

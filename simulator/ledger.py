@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from protocol.messages import Fee, Outcome, Transaction, TransactionKind
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
     from simulator.lies import Charge
 
 
-def _lines(charges: Sequence[Charge]) -> dict[str, object]:
-    """Each fee line, where there is more to say of them than their sum; and the lies told."""
-    told = sorted({c.lie for c in charges if c.lie is not None})
+def _lines(charges: Sequence[Charge], truth: Mapping[str, object]) -> dict[str, object]:
+    """Each fee line, where there is more to say of them than their sum; and the lies told, of the whole too."""
+    names = [*(c.lie for c in charges), truth.get("lie")]
+    told = sorted({one for name in names if name for one in str(name).split("+")})
     if len(charges) == 1 and not told:
         return {}
     lines = [
@@ -43,7 +45,7 @@ def _lines(charges: Sequence[Charge]) -> dict[str, object]:
         | ({} if c.lie is None else {"lie": c.lie})
         for c in charges
     ]
-    return {"fees": lines, **({"lie": "+".join(told)} if told else {})}
+    return {"fees": lines, **truth, **({"lie": "+".join(told)} if told else {})}
 
 
 @dataclass(slots=True)
@@ -69,7 +71,6 @@ class Ledger:
     def publish(self) -> None:
         """Put what was recorded so far in place of an older ledger, and go on from there."""
         if self._path is None:
-            self._prepared.clear()
             return
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
         try:
@@ -86,8 +87,10 @@ class Ledger:
             os.close(self._file)
         self._file = -1
 
-    def record(self, transaction: Transaction, charges: Sequence[Charge]) -> None:
-        """A transaction and its fee lines, with what would have been right."""
+    def record(
+        self, transaction: Transaction, charges: Sequence[Charge], truth: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
+        """A transaction and its fee lines, with what would have been right. truth: of the transaction as such."""
         fee, should = sum(c.amount_minor for c in charges), sum(c.should_minor for c in charges)
         self._day.transactions.append((transaction, fee, len(charges)))
         if transaction.kind is TransactionKind.VOID and transaction.outcome is Outcome.APPROVED:
@@ -109,7 +112,7 @@ class Ledger:
                 "batch": transaction.batch,
                 "rrn": transaction.rrn,
                 **currency,
-                **_lines(charges),
+                **_lines(charges, truth),
             }
         )
 
@@ -186,6 +189,8 @@ class Ledger:
         self._day = _DaySoFar()
 
     def _write(self, record: dict[str, object]) -> None:
+        if self._path is None:
+            return
         line = (json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
         if self._file < 0:
             self._prepared.append(line)

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 
 from protocol.messages import FeeType, Outcome, Product, TransactionKind
 from simulator.errors import SimulatorError
-from simulator.tariffs import Tariff, discount_fee, sale_fee
+from simulator.tariffs import Rounding, Tariff, sale_fee
+from simulator.written import read_written
 
 
 class Lie(StrEnum):
@@ -36,6 +37,8 @@ class Lie(StrEnum):
     """The fee of a sale stands twice: D05."""
     DECLINED_FEE = "declined_fee"
     """A declined sale is charged as if it were approved: D10."""
+    FEE_KEPT = "fee_kept"
+    """What a void or a refund gives back of the fee is not given back: D10 and D09."""
     SIM_EARLY = "sim_early"
     """The SIM fee is taken before the free period ends, and not again when it is due: D13."""
     SIM_TWICE = "sim_twice"
@@ -48,20 +51,38 @@ class Lie(StrEnum):
     """A service fee of `minor` on a sale, in no contract: D08."""
     ROUNDED_UP = "rounded_up"
     """A broken fen is always rounded up: D15."""
+    SUPPORT_INSTALMENT = "support_instalment"
+    """An instalment of `minor` for technical support that nobody asked for is taken at a day's opening: D21."""
+    SALE_TWICE = "sale_twice"
+    """A sale is taken twice, under one RRN and two traces: D04."""
+    OVER_REFUND = "over_refund"
+    """The refund that takes the rest of a sale gives back `minor` more: D07."""
+    REFUND_AS_SALE = "refund_as_sale"
+    """A refund to a card is declined, and the card is charged that amount instead: D20."""
+    NIGHT_SALE = "night_sale"
+    """A sale that nobody keyed stands in the log with a time before the opening: D17."""
+    OTHER_MERCHANT = "other_merchant"
+    """A transaction goes under another merchant's MID, category and name (跳码), and no event told of it: D16."""
     SHORT_SETTLEMENT = "short_settlement"
     """A settlement credits `minor` less than its own figures give: D12."""
     SHORT_CREDIT = "short_credit"
     """A settlement's figures are right, and `minor` less reaches the account: D12, once the bank's credit is recorded."""
+    LATE_CREDIT = "late_credit"
+    """A settlement reaches the account `days` working days after its due date: D11; D14 where T+0 was paid for."""
     MISSING_SETTLEMENT = "missing_settlement"
     """A batch is in no settlement and reaches no account: D11."""
+    REFUND_TWICE = "refund_twice"
+    """A settlement holds a refund twice, under one reference: D06, and D12 for the sum."""
     LATE_APPROVAL = "late_approval"
-    """The host approves a sale after the terminal gave it up: a finding of the line, and D11 or D12."""
+    """The host approves a sale after the terminal gave it up, and charges a fee for it: a finding of the line, and D10."""
     SILENT_DEPOSIT = "silent_deposit"
     """Nothing is heard of a deposit's return after the application: stalled (docs/domain.md 0-09), overdue."""
     UNREASONED_DEDUCTION = "unreasoned_deduction"
     """`minor` of a deposit are kept without a clause or a reason worth the name: D19."""
     LATE_DOCUMENTS = "late_documents"
     """At the second review papers are asked for that no checklist named: docs/domain.md 0-07."""
+    REST_KEPT = "rest_kept"
+    """Half of a deposit is paid, and the rest never: overdue, disputed (docs/domain.md §5)."""
 
 
 DEFAULTS: Mapping[Lie, Mapping[str, int | str]] = {
@@ -73,8 +94,12 @@ DEFAULTS: Mapping[Lie, Mapping[str, int | str]] = {
     Lie.T0_UNASKED: {"minor": 300},
     Lie.REFUND_FEE: {"minor": 100},
     Lie.UNEXPLAINED_FEE: {"minor": 100},
+    Lie.SUPPORT_INSTALMENT: {"minor": 5000, "count": 1},
+    Lie.OVER_REFUND: {"minor": 2000},
+    Lie.NIGHT_SALE: {"count": 1},
     Lie.SHORT_SETTLEMENT: {"minor": 1000},
     Lie.SHORT_CREDIT: {"minor": 1000},
+    Lie.LATE_CREDIT: {"days": 2},
     Lie.UNREASONED_DEDUCTION: {"minor": 2000},
 }
 """The keys that a lie has of its own, with what they are where nobody says. Amounts in minor units, rates in ppm."""
@@ -103,17 +128,17 @@ class Armed:
 
 def armed(text: str) -> Armed:
     """A lie as it is written on a command line. Raises SimulatorError: which word, and what was expected."""
-    name, _, rest = text.partition(":")
+    name, given = read_written(text, "lie")
     if name not in set(Lie):
         raise SimulatorError(f"There is no lie {name!r}.", f"Choose one of: {', '.join(Lie)}.")
     lie = Lie(name)
     own = DEFAULTS.get(lie, {})
     keys = {**dict.fromkeys(_COMMON, ""), **{key: str(value) for key, value in own.items()}}
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals or key not in keys:
+    for key, value in given.items():
+        if key not in keys:
             raise SimulatorError(
-                f"The lie {name} does not understand {part!r}.", f"Give KEY=VALUE of: {', '.join(sorted(keys))}."
+                f"The lie {name} does not understand {f'{key}={value}'!r}.",
+                f"Give KEY=VALUE of: {', '.join(sorted(keys))}.",
             )
         keys[key] = value
     if lie is Lie.SHORT_NOTICE and not keys["from"]:
@@ -133,14 +158,15 @@ def armed(text: str) -> Armed:
         )
     except ValueError as error:
         raise SimulatorError(
-            f"The lie {text!r} cannot be told: {error}.",
-            "Dates are YYYY-MM-DD, share is 1 to 100, ppm at most 30000, days at most 30, amounts are in minor units.",
+            f"The lie {text!r} cannot be told.",
+            "Dates are YYYY-MM-DD, share is 1 to 100, ppm at most 30000, days at most 30, amounts are in minor units, "
+            f"product is one of: {', '.join(Product)}.",
         ) from error
 
 
 def _within(value: int, least: int, most: int) -> int:
     if not least <= value <= most:
-        raise ValueError(f"{value} is not between {least} and {most}")
+        raise ValueError
     return value
 
 
@@ -165,12 +191,17 @@ class Lies:
         """Those of these lies whose turn an occasion is. `told` counts it, once it came to be told."""
         return [
             one
-            for one in self.on
-            if one.lie in lies
-            and (one.start is None or one.start <= day)
-            and (one.until is None or day < one.until)
-            and (one.count is None or self._told.get(one.text, 0) < one.count)
+            for one in self.holding(day, *lies)
+            if (one.count is None or self._told.get(one.text, 0) < one.count)
             and (one.share == 100 or self._ball(one, occasion) < one.share)
+        ]
+
+    def holding(self, day: date, *lies: Lie) -> list[Armed]:
+        """Those of these lies that are told on a day, to some or to all."""
+        return [
+            one
+            for one in self.on
+            if one.lie in lies and (one.start is None or one.start <= day) and (one.until is None or day < one.until)
         ]
 
     def told(self, one: Armed) -> None:
@@ -187,19 +218,22 @@ class Lies:
 class Charge:
     """One fee line. amount_minor: charged (negative: given back); should_minor: what is right.
 
-    rule: what the acquirer names. lie: its name where the two differ.
+    rule: what the acquirer names. lie: its name where the two differ; of several, joined by `joined`.
     """
 
     type: FeeType
     amount_minor: int
     should_minor: int
     rule: str
-    lie: Lie | None = None
+    lie: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """A transaction when its fees are reckoned. tariff: of its own product; tariff_of: of any on that day."""
+    """A transaction when its fees are reckoned. tariff: of its own product; tariff_of: of any on that day.
+
+    announced: from when a lie of SHORT_NOTICE holds, by its text.
+    """
 
     kind: TransactionKind
     outcome: Outcome
@@ -209,6 +243,7 @@ class Occasion:
     tariff: Tariff
     tariff_of: Callable[[Product], Tariff]
     settled_at_once: bool
+    announced: Mapping[str, date]
 
     @property
     def sold(self) -> bool:
@@ -218,42 +253,74 @@ class Occasion:
 Charges = tuple[Charge, ...]
 
 
-def _discount(charges: Charges, lie: Lie, amount_minor: int) -> Charges:
-    """The MDR line charged otherwise."""
-    return tuple(
-        replace(c, amount_minor=amount_minor, lie=lie)
-        if c.type is FeeType.MDR and c.amount_minor != amount_minor
-        else c
-        for c in charges
-    )
+def joined(*names: str | None) -> str | None:
+    """The lies told of one thing, each once: `cap_forgotten+raised_rate`."""
+    return "+".join(sorted({one for name in names if name for one in name.split("+")})) or None
 
 
-def raised_rate(charges: Charges, on: Occasion, how: Armed) -> Charges:
-    raised = replace(on.tariff, rate_ppm=on.tariff.rate_ppm + how.ppm)
-    due = how.lie is Lie.RAISED_RATE or (how.start is not None and how.start + timedelta(days=how.days) <= on.day)
-    return _discount(charges, how.lie, sale_fee(raised, on.amount_minor)) if on.sold and due else charges
+def _changed(charge: Charge, lie: Lie, amount_minor: int) -> Charge:
+    same = charge.amount_minor == amount_minor
+    return charge if same else replace(charge, amount_minor=amount_minor, lie=joined(charge.lie, lie))
 
 
-def cap_forgotten(charges: Charges, on: Occasion, how: Armed) -> Charges:
-    uncapped = replace(on.tariff, cap_minor=None)
-    return _discount(charges, how.lie, sale_fee(uncapped, on.amount_minor)) if on.sold else charges
+def wrong_class(tariff: Tariff, on: Occasion, how: Armed) -> Tariff:
+    return tariff if on.product is how.product else on.tariff_of(how.product)
 
 
-def wrong_class(charges: Charges, on: Occasion, how: Armed) -> Charges:
-    if not on.sold or on.product is how.product:
-        return charges
-    return _discount(charges, how.lie, sale_fee(on.tariff_of(how.product), on.amount_minor))
+def cap_forgotten(tariff: Tariff, on: Occasion, how: Armed) -> Tariff:
+    return replace(tariff, cap_minor=None)
 
 
-def fee_twice(charges: Charges, on: Occasion, how: Armed) -> Charges:
-    again = tuple(replace(c, should_minor=0, lie=how.lie) for c in charges if c.type is FeeType.MDR and c.amount_minor)
-    return charges + again if on.sold else charges
+def raised_rate(tariff: Tariff, on: Occasion, how: Armed) -> Tariff:
+    tiers = tuple(replace(tier, rate_ppm=tier.rate_ppm + how.ppm) for tier in tariff.tiers)
+    return replace(tariff, rate_ppm=tariff.rate_ppm + how.ppm, tiers=tiers)
+
+
+def short_notice(tariff: Tariff, on: Occasion, how: Armed) -> Tariff:
+    since = on.announced.get(how.text)
+    return tariff if since is None or on.day < since else raised_rate(tariff, on, how)
+
+
+def rounded_up(tariff: Tariff, on: Occasion, how: Armed) -> Tariff:
+    return replace(tariff, rounding=Rounding.UP)
+
+
+RATES: Mapping[Lie, Callable[[Tariff, Occasion, Armed], Tariff]] = {
+    Lie.WRONG_CLASS: wrong_class,
+    Lie.CAP_FORGOTTEN: cap_forgotten,
+    Lie.RAISED_RATE: raised_rate,
+    Lie.SHORT_NOTICE: short_notice,
+    Lie.ROUNDED_UP: rounded_up,
+}
+"""What makes an approved sale's MDR line another one, in the order in which they are told: each goes on from the last."""
+
+
+def _rated(lies: Lies, reference: str, honest: Charge, on: Occasion) -> Charge:
+    tariff, fee, names = on.tariff, honest.amount_minor, honest.lie
+    for lie, change in RATES.items():
+        for one in lies.now(reference, on.day, lie):
+            other = change(tariff, on, one)
+            if (amount := sale_fee(other, on.amount_minor)) != fee:
+                lies.told(one)
+                tariff, fee, names = other, amount, joined(names, lie)
+    return honest if fee == honest.amount_minor else replace(honest, amount_minor=fee, lie=names)
 
 
 def declined_fee(charges: Charges, on: Occasion, how: Armed) -> Charges:
     if on.kind is not TransactionKind.SALE or on.outcome is Outcome.APPROVED:
         return charges
-    return _discount(charges, how.lie, sale_fee(on.tariff, on.amount_minor))
+    return tuple(_changed(c, how.lie, sale_fee(on.tariff, on.amount_minor)) for c in charges)
+
+
+def fee_kept(charges: Charges, on: Occasion, how: Armed) -> Charges:
+    if on.kind not in {TransactionKind.VOID, TransactionKind.REFUND}:
+        return charges
+    return tuple(_changed(c, how.lie, 0) if c.amount_minor < 0 else c for c in charges)
+
+
+def fee_twice(charges: Charges, on: Occasion, how: Armed) -> Charges:
+    again = tuple(replace(c, should_minor=0, lie=how.lie) for c in charges if c.type is FeeType.MDR and c.amount_minor)
+    return charges + again if on.sold else charges
 
 
 def t0_unasked(charges: Charges, on: Occasion, how: Armed) -> Charges:
@@ -272,61 +339,23 @@ def unexplained_fee(charges: Charges, on: Occasion, how: Armed) -> Charges:
     return (*charges, Charge(FeeType.SERVICE, how.minor, 0, "service", how.lie)) if on.sold else charges
 
 
-def rounded_up(charges: Charges, on: Occasion, how: Armed) -> Charges:
-    """The percentage rounded up, where neither cap nor minimum decides."""
-    exact_up = -(-on.amount_minor * on.tariff.rate_ppm // 1_000_000)
-    fee = discount_fee(on.amount_minor, on.tariff.rate_ppm, None)
-    right = sale_fee(on.tariff, on.amount_minor)
-    if not on.sold or right != fee + on.tariff.per_item_minor or right != _mdr(charges):
-        return charges
-    return _discount(charges, how.lie, exact_up + on.tariff.per_item_minor)
-
-
-def _mdr(charges: Charges) -> int:
-    return sum(c.amount_minor for c in charges if c.type is FeeType.MDR)
-
-
 FEES: Mapping[Lie, Callable[[Charges, Occasion, Armed], Charges]] = {
-    Lie.RAISED_RATE: raised_rate,
-    Lie.SHORT_NOTICE: raised_rate,
-    Lie.CAP_FORGOTTEN: cap_forgotten,
-    Lie.WRONG_CLASS: wrong_class,
-    Lie.ROUNDED_UP: rounded_up,
     Lie.DECLINED_FEE: declined_fee,
+    Lie.FEE_KEPT: fee_kept,
     Lie.T0_UNASKED: t0_unasked,
     Lie.REFUND_FEE: refund_fee,
     Lie.UNEXPLAINED_FEE: unexplained_fee,
     Lie.FEE_TWICE: fee_twice,
 }
-"""In the order in which they are told: what changes the line first, what doubles it last."""
+"""What changes or adds fee lines, in the order in which they are told: what doubles a line comes last."""
 
 
-def lying(lies: Lies, reference: str, day: date, honest: Charges, on: Occasion) -> Charges:
+def lying(lies: Lies, reference: str, honest: Charges, on: Occasion) -> Charges:
     """The fee lines of a transaction as they are charged. Where a lie changes nothing it was not told."""
-    charges = honest
+    charges = (_rated(lies, reference, honest[0], on), *honest[1:]) if on.sold else honest
     for lie, tell in FEES.items():
-        for one in lies.now(reference, day, lie):
+        for one in lies.now(reference, on.day, lie):
             if (changed := tell(charges, on, one)) != charges:
                 lies.told(one)
                 charges = changed
     return charges
-
-
-# -- settlements -------------------------------------------------------------------------------------------------------
-
-
-def short(lies: Lies, batch: str, day: date, lie: Lie, amount_minor: int) -> int:
-    """What is left of a credit: `minor` less, never below nothing. lie: SHORT_SETTLEMENT or SHORT_CREDIT."""
-    for one in lies.now(batch, day, lie):
-        if one.minor > 0 and amount_minor > 0:
-            lies.told(one)
-            amount_minor = max(0, amount_minor - one.minor)
-    return amount_minor
-
-
-def missing(lies: Lies, batch: str, day: date) -> bool:
-    """The batch is in no settlement."""
-    turn = lies.now(batch, day, Lie.MISSING_SETTLEMENT)
-    for one in turn:
-        lies.told(one)
-    return bool(turn)

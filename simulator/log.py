@@ -6,6 +6,7 @@ One line is one of
     {"day":"2026-03-02","transactions":300}         a day opened     {"closed":"2026-03-02"}   and closed
     {"settled":"002252","at":…}                     this batch was closed, by a register or before a day's first sale
     {"lies":["fee_twice:count=1"]}                  what the acquirer tells from here on (simulator/lies.py)
+    {"notice":{"number":…,"products":[…]},"at":…}   a notice between two mornings (simulator/tariffs.py)
     {"deposit":{"reference":…,"ticket":…}}          an application for the deposit's return (simulator/deposits.py)
     {"n":1,"m":"<hex>"}                             event n and its message's bytes, the same each time it is sent
     {"ack":64}                                      every event up to 64 is durable at the agent's
@@ -22,9 +23,7 @@ is a kill -9). A last line without its end is what a crash tore, and is dropped.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -33,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import SimulatorError
+from simulator.kept import Kept, KeptFile
 
 VERSION = 1
 MAX_ORIGINS = 16
@@ -64,7 +64,7 @@ class Mark:
     record: dict[str, Any]
 
 
-_MARKS = frozenset({"day", "closed", "settled", "lies", "deposit"})
+_MARKS = frozenset({"day", "closed", "settled", "lies", "deposit", "notice"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +77,20 @@ class RememberedHead:
 
 
 class TerminalLog:
-    """The log of one terminal in a folder that this process alone owns while it is open.
+    """The log of one terminal in a folder that this process alone owns while it is open. kept: another place for it.
 
     Raises SimulatorError: owned by another simulator, another terminal's, damaged, or not writable.
     """
 
-    def __init__(self, folder: Path, terminal: str, epoch: str) -> None:
+    def __init__(self, folder: Path, terminal: str, epoch: str, kept: Kept | None = None) -> None:
         self._terminal = terminal
         self._path = folder / "log.jsonl"
-        self._lock = self._file = -1
         self._forget(epoch)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SimulatorError(
-                    f"Another simulator is using {folder}.", "Stop it, or give this one its own --state."
-                ) from None
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._file: Kept = KeptFile(self._path, folder / "lock") if kept is None else kept
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        try:
             self._load()
         except OSError as error:
             self.close()
@@ -126,10 +120,7 @@ class TerminalLog:
 
     def close(self) -> None:
         """Give the folder back."""
-        for fd in (self._file, self._lock):
-            if fd >= 0:
-                os.close(fd)
-        self._file = self._lock = -1
+        self._file.close()
 
     # -- what stands in it ---------------------------------------------------------------------------------------------
 
@@ -187,7 +178,7 @@ class TerminalLog:
         self.settled += 1
 
     def mark(self, record: dict[str, Any]) -> None:
-        """{"lies": [...]} or {"deposit": {...}}."""
+        """{"lies": [...]}, {"deposit": {...}} or {"notice": {...}, "at": …}."""
         self._append(record)
 
     def begin(self, reference: str, message: bytes) -> bool:
@@ -253,7 +244,7 @@ class TerminalLog:
         """
         if not 0 <= number <= self.last_written:
             raise IndexError(f"there is no event {number}")
-        lines = self._path.read_bytes().splitlines(keepends=True)
+        lines = self._file.read().splitlines(keepends=True)
         if number:
             kept = lines[: next(n for n, line in enumerate(lines, 1) if line.startswith(b'{"n":%d,' % number))]
         else:
@@ -271,12 +262,8 @@ class TerminalLog:
 
     def _replace(self, data: bytes, played: int) -> None:
         day = self.days[-1].day if self.days else None
-        new = self._path.with_name(f"{self._path.name}.new")
         try:
-            new.write_bytes(data)
-            new.replace(self._path)
-            os.close(self._file)
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            self._file.replace(data)
         except OSError as error:
             raise _unwritable(self._path, error) from error
         self.reread()
@@ -295,19 +282,16 @@ class TerminalLog:
             self.marks.append(Mark(self.last_written, record))
 
     def _write(self, lines: str) -> None:
-        data = lines.encode()
         try:
-            if (written := os.write(self._file, data)) != len(data):
-                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
-                raise OSError("the disk is full")
+            self._file.append(lines.encode())
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
     def _load(self) -> None:
-        data = self._path.read_bytes()
+        data = self._file.read()
         whole = data.rfind(b"\n") + 1
         if whole != len(data):
-            os.ftruncate(self._file, whole)
+            self._file.cut(whole)
         lines = data[:whole].splitlines()
         for place, line in enumerate(lines, 1):
             try:
@@ -363,14 +347,17 @@ class TerminalLog:
                 self.changed |= what
             case {"played": int(played)} if self.days:
                 self.played = played
-            case {"lies": list()} | {"deposit": dict()}:
+            case {"lies": list()} | {"deposit": dict()} | {"notice": dict()}:
                 pass  # a mark
             case _:
                 raise ValueError("not a line of a terminal's log")
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _line(record: dict[str, object]) -> str:
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False) + "\n"
+    return _JSON(record) + "\n"
 
 
 def _unwritable(path: Path, error: OSError) -> SimulatorError:

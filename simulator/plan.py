@@ -6,7 +6,7 @@ Python we support. No full card number is ever made: a card is its first six dig
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from random import Random
 from typing import TypeVar
@@ -33,6 +33,8 @@ FEE_DELAY_MS = 150
 MORE_FEES_MS = 50
 """Between two fee lines of one transaction."""
 _TOUCHED_TRIES = 8
+_REGULAR_AFTER_MS = 3_600_000
+"""A customer who buys the same again comes no sooner. FIXTURE."""
 
 # Weighted tables, all FIXTURE. Amounts in fen, half open.
 _PRODUCTS = ((32, Product.CREDIT), (16, Product.DEBIT), (42, Product.QR_WALLET), (10, Product.QR_CREDIT))
@@ -111,6 +113,8 @@ def day_plan(profile: Profile, seed: int, day: date, transactions: int) -> tuple
         rrn = rrn_of(at, trace)
         if found is None:
             step = _sale(rng, at=at, reference=reference, trace=trace, batch=batch, rrn=rrn, declined=fate < _DECLINED)
+            if profile.regulars and rng.randrange(1000) < profile.regulars and steps:
+                step = _as_before(step, steps[rng.randrange(len(steps))])
             if step.outcome is Outcome.APPROVED:
                 open_sales.append(_OpenSale(step, step.amount_minor))
         else:
@@ -192,6 +196,23 @@ def _sale(rng: Random, *, at: int, reference: str, trace: str, batch: str, rrn: 
         masked_pan=pan,
         card_token=rng.getrandbits(128).to_bytes(16, "big") if card else None,
         operator=operator_at(at),
+    )
+
+
+def _as_before(step: Step, other: Step) -> Step:
+    """A sale of the same card and amount as an approved sale by card long enough before; else as it is."""
+    sold = other.kind is TransactionKind.SALE and other.outcome is Outcome.APPROVED and other.card_token is not None
+    if not sold or step.at - other.at < _REGULAR_AFTER_MS or step.outcome is not Outcome.APPROVED:
+        return step
+    return replace(
+        step,
+        product=other.product,
+        amount_minor=other.amount_minor,
+        entry_mode=other.entry_mode,
+        scheme=other.scheme,
+        masked_pan=other.masked_pan,
+        card_token=other.card_token,
+        auth_code=step.auth_code or other.auth_code,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from protocol.messages import Product, SettlementMode
 from simulator.errors import SimulatorError
-from simulator.tariffs import FeeReturn, Notice, Tariff
+from simulator.tariffs import CapScope, FeeReturn, Notice, Rounding, Tariff, Tier, TierMode
 
 _FOLDER = Path(__file__).parent / "profiles"
 
@@ -48,7 +48,11 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A device model with its shop, and what its acquirer agreed on. fee_return: of a sale's fee on its refund."""
+    """A device model with its shop, and what its acquirer agreed on. fee_return: of a sale's fee on its refund.
+
+    corrected_ppm: of the sales' fees, how many are charged, taken back and charged again. regulars: of a thousand sales,
+    how many are of a card that bought for the same amount that day.
+    """
 
     name: str
     title: str
@@ -63,6 +67,13 @@ class Profile:
     deposit: Deposit
     tariffs: tuple[Tariff, ...]
     notices: tuple[Notice, ...] = ()
+    corrected_ppm: int = 0
+    regulars: int = 0
+
+    @property
+    def products(self) -> frozenset[Product]:
+        """What the acquirer takes at all."""
+        return frozenset(product for tariff in self.tariffs for product in tariff.products)
 
     def tariff(self, product: Product, day: date) -> Tariff:
         """The tariff that is in force for a product on a local date. SimulatorError if none is, or several are."""
@@ -122,6 +133,10 @@ def _profile(table: dict[str, Any]) -> Profile:
                 per_item_minor=entry.get("per_item_minor", 0),
                 t0_ppm=entry.get("t0_ppm", 0),
                 t0_fixed_minor=entry.get("t0_fixed_minor", 0),
+                rounding=Rounding(entry.get("rounding", Rounding.HALF_UP)),
+                tiers=tuple(Tier(tier.get("up_to_minor"), tier["rate_ppm"]) for tier in entry.get("tiers", ())),
+                tier_mode=TierMode(entry["tier_mode"]) if "tier_mode" in entry else None,
+                cap_scope=CapScope(entry.get("cap_scope", CapScope.PERCENT_ONLY)),
             )
             for entry in table["tariffs"]
         ),
@@ -137,4 +152,5 @@ def _profile(table: dict[str, Any]) -> Profile:
             )
             for entry in table.get("notices", ())
         ),
+        **table.get("habits", {}),
     )

@@ -14,6 +14,7 @@ from simulator.ledger import Ledger
 from simulator.log import Mark, TerminalLog
 from simulator.plan import batch_of
 from simulator.sayings import Sayings
+from simulator.tariffs import notice_of
 
 
 class Replay:
@@ -31,8 +32,8 @@ class Replay:
         self._closed = 0
         self._settled = 0
 
-    def take(self, number: int, message: Message) -> None:
-        """The next event. The fees of a transaction are the caller's to expect, after it was taken."""
+    def take(self, number: int, message: Message | None) -> None:
+        """The next event; None: one that cannot be understood. A transaction's fees are the caller's to expect, after it."""
         self.pass_marks(number)
         self._tell_host(number - 1)
         match message:
@@ -63,6 +64,8 @@ class Replay:
                 self._sayings.settle(batch, local_date(at), at)
             case {"lies": list(lies)}:
                 self._acquirer.arm(lies)
+            case {"notice": dict(record), "at": int(at)}:
+                self._sayings.announced(notice_of(record), at)
             case {"deposit": dict(record)}:
                 self._ledger.note(self._acquirer.deposits.take(record))
             case {"closed": str(text)}:

@@ -20,10 +20,13 @@ from protocol.messages import (
     TariffNotice,
     Transaction,
 )
+from protocol.money import Money
 from simulator.acquirer import Acquirer
 from simulator.clock import opening
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
+from simulator.plan import FEE_DELAY_MS, MORE_FEES_MS
+from simulator.tariffs import Notice
 
 Said = Transaction | Fee | TariffNotice | Settlement | DepositUpdate
 
@@ -45,6 +48,7 @@ class Sayings:
         self._ledger = ledger
         self._encode = encode
         self._waiting: deque[_Saying] = deque()
+        self._unasked: tuple[Transaction, Transaction] | None = None
 
     def expect(self, message: Said, then: Callable[[Said], None] | None = None) -> None:
         """This comes next. then: called with it, numbered, once it is in the log."""
@@ -71,12 +75,61 @@ class Sayings:
         if self._waiting and (then := self._waiting.popleft().then) is not None:
             then(message)
 
+    # -- of a transaction ----------------------------------------------------------------------------------------------
+
+    def expect_fees(self, transaction: Transaction, then: Callable[[Transaction, int], None]) -> None:
+        """Its fee lines come next. then: with it and the time of the last one (ms UTC), once that and the ledger have it."""
+        charges, truth = self._acquirer.charge(transaction), self._acquirer.truth
+
+        def take(last: Said) -> None:
+            self._ledger.record(transaction, charges, truth)
+            then(transaction, last.at)
+
+        for place, charge in enumerate(charges):
+            fee = Fee(
+                number=0,
+                at=transaction.at + FEE_DELAY_MS + place * MORE_FEES_MS,
+                type=charge.type,
+                amount=Money(charge.amount_minor, transaction.amount.currency),
+                transaction=transaction.reference,
+                rule=charge.rule,
+            )
+            self.expect(fee, take if place == len(charges) - 1 else None)
+        made = self._acquirer.falsified.follows(transaction)
+        self._unasked = None if made is None else (transaction, made)
+
+    def expect_unasked(self, trace: Callable[[Transaction], str], then: Callable[[Transaction, int], None]) -> None:
+        """What the acquirer makes up after the last transaction comes next, with its fees; `found` there, it comes no more.
+
+        trace: of what comes after that one. then: as above.
+        """
+        unasked, self._unasked = self._unasked, None
+        if unasked is not None:
+            after, made = unasked
+            made = self._acquirer.falsified.traced(made, number=self._next_number, trace=trace(after))
+            self.expect(made)
+            self.expect_fees(made, then)
+
+    @property
+    def _next_number(self) -> int:
+        return self._log.last_written + len(self._waiting) + 1
+
     # -- of its own accord ---------------------------------------------------------------------------------------------
 
     def arm(self, lies: tuple[str, ...]) -> None:
         """Tell these lies from now on, and no others. Raises SimulatorError."""
         self._acquirer.arm(lies)
         self._log.mark({"lies": list(lies)})
+
+    def announce(self, notice: Notice, at: int) -> None:
+        """A notice between two mornings, at ms UTC."""
+        self._log.mark({"notice": notice.record(), "at": at})
+        self.announced(notice, at)
+
+    def announced(self, notice: Notice, at: int) -> None:
+        """Its mark is in the log: it comes next."""
+        for message, row in self._acquirer.announced(notice, at):
+            self.expect(message, lambda said, row=row: self._ledger.note(row, said))  # type: ignore[misc]
 
     def apply(self, asked: DepositReturn, at: int) -> DepositStatus | None:
         """An application for the deposit's return, once however often it comes; None: not now. ValueError: not this one."""

@@ -6,14 +6,14 @@ Voided and reversed sales are in no settlement. `fees` are all fee lines of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from protocol.messages import Outcome, Settlement, SettlementLine, SettlementMode, Transaction, TransactionKind
 from protocol.money import Money
 from simulator.clock import iso, opening
-from simulator.lies import Lie, Lies, missing, short
-from simulator.working_days import credited_on
+from simulator.lies import Armed, Lie, Lies, joined
+from simulator.working_days import credited_on, working_day_after
 
 LINES = 64
 """A page's; with MOST_LINES_BYTES the message stays below the wire's 16 KiB."""
@@ -38,7 +38,7 @@ class _Credit:
     batch: str
     credited: int
     should: int
-    lie: Lie | None
+    lie: str | None
 
 
 @dataclass(slots=True)
@@ -52,6 +52,7 @@ class Clearing:
     _deducted: int = 0
     _deducted_should: int = 0
     _carried: int = 0
+    _carried_should: int = 0
     _credits: list[_Credit] = field(default_factory=list)
 
     def take(self, transaction: Transaction, fees_minor: int, should_minor: int) -> None:
@@ -73,30 +74,36 @@ class Clearing:
         if not self._done:
             return None
         done, self._done = self._done, []
-        approved = [(t, fee) for t, fee, _ in done if t.outcome is Outcome.APPROVED]
-        back = {t.original_reference for t, _ in approved if t.kind in _BACK}
-        cleared = [(t, fee) for t, fee in approved if t.kind not in _BACK and t.reference not in back]
+        cleared = _cleared([(t, fee) for t, fee, _ in done if t.outcome is Outcome.APPROVED])
         sales = [t.amount.minor for t, _ in cleared if t.kind is not TransactionKind.REFUND]
         refunds = [t.amount.minor for t, _ in cleared if t.kind is TransactionKind.REFUND]
+        kept_back = bool(cleared) and self._told(batch, day, Lie.MISSING_SETTLEMENT) is not None
+        lines = [line for t, fee in cleared for line in self._lines(t, fee, None if kept_back else day)]
         fees, should_fees = sum(fee for _, fee, _ in done), sum(should for _, _, should in done)
-        deducted, should_deducted = self._deducted, self._deducted_should
-        carried = self._carried
-        self._deducted = self._deducted_should = self._carried = 0
-        gross, given_back = sum(sales), sum(refunds)
+        deducted, should_deducted, carried = self._deducted, self._deducted_should, self._carried
+        counted = [line.amount.minor for line in lines if line.kind is TransactionKind.REFUND]
+        gross, given_back = sum(sales), sum(counted)
         net = gross - given_back - fees - deducted + carried
-        adjusted = max(0, -net)
-        self._carried = -adjusted
-        honest = net + adjusted
-        kept_back = missing(self.lies, batch, day)
-        told = honest if kept_back else short(self.lies, batch, day, Lie.SHORT_SETTLEMENT, honest)
-        credited = 0 if kept_back else short(self.lies, batch, day, Lie.SHORT_CREDIT, told)
-        lie = None
-        if credited != honest or kept_back:
-            lie = Lie.SHORT_CREDIT if told == honest else Lie.SHORT_SETTLEMENT
-            lie = Lie.MISSING_SETTLEMENT if kept_back else lie
+        right = gross - sum(refunds) - fees - deducted + self._carried_should
+        refunded_twice = given_back > sum(refunds) or carried != self._carried_should
+        adjusted, honest = max(0, -net), max(0, right)
+        self._deducted = self._deducted_should = 0
+        self._carried, self._carried_should = -adjusted, min(0, right)
+        told = net + adjusted if kept_back else self._short(batch, day, Lie.SHORT_SETTLEMENT, net + adjusted)
+        credited = 0 if kept_back else self._short(batch, day, Lie.SHORT_CREDIT, told)
         due = credited_on(self.mode, day)
-        if honest:
-            self._credits.append(_Credit(due, batch, credited, honest, lie))
+        late = None if kept_back or not credited else self._told(batch, day, Lie.LATE_CREDIT)
+        lie = joined(
+            Lie.REFUND_TWICE if refunded_twice else None,
+            Lie.SHORT_SETTLEMENT if told != net + adjusted else None,
+            Lie.MISSING_SETTLEMENT if kept_back else None,
+        )
+        if honest or credited:
+            other = joined(
+                lie, Lie.SHORT_CREDIT if credited != told and not kept_back else None, Lie.LATE_CREDIT if late else None
+            )
+            reaches = due if late is None else working_day_after(due, late.days)
+            self._credits.append(_Credit(reaches, batch, credited, honest, other))
         row: Row = {
             "kind": "settlement",
             "batch": batch,
@@ -105,7 +112,7 @@ class Clearing:
             "due_date": due.isoformat(),
             "told": not kept_back,
             "sales_count": len(sales),
-            "refunds_count": len(refunds),
+            "refunds_count": len(counted),
             "gross_minor": gross,
             "refunds_minor": given_back,
             "fees_minor": fees,
@@ -120,7 +127,6 @@ class Clearing:
         }
         if kept_back:
             return Settled((), row)
-        lines = [self._line(t, fee) for t, fee in cleared]
         chunks = [tuple(lines[i : i + LINES]) for i in range(0, len(lines), LINES)] or [()]
         pages = tuple(
             Settlement(
@@ -131,7 +137,7 @@ class Clearing:
                 page=page,
                 pages=len(chunks),
                 sales_count=len(sales),
-                refunds_count=len(refunds),
+                refunds_count=len(counted),
                 gross=self._money(gross),
                 refunds=self._money(given_back),
                 fees=self._money(fees),
@@ -163,15 +169,47 @@ class Clearing:
             for one in due
         ]
 
-    def _line(self, transaction: Transaction, fee: int) -> SettlementLine:
-        return SettlementLine(
+    def _told(self, occasion: str, day: date, lie: Lie) -> Armed | None:
+        """The lie, if it is its turn; counted."""
+        for one in self.lies.now(occasion, day, lie):
+            self.lies.told(one)
+            return one
+        return None
+
+    def _short(self, batch: str, day: date, lie: Lie, amount_minor: int) -> int:
+        """What is left of a credit: `minor` less, never below nothing. lie: SHORT_SETTLEMENT or SHORT_CREDIT."""
+        for one in self.lies.now(batch, day, lie):
+            if one.minor > 0 and amount_minor > 0:
+                self.lies.told(one)
+                amount_minor = max(0, amount_minor - one.minor)
+        return amount_minor
+
+    def _lines(self, transaction: Transaction, fee: int, day: date | None) -> list[SettlementLine]:
+        """One; of a refund that is settled twice two, the second one without a fee. day: None where nothing is told."""
+        line = SettlementLine(
             kind=transaction.kind,
             amount=transaction.amount,
-            fee=Money(fee, transaction.amount.currency),
+            fee=self._money(fee),
             trace=transaction.trace,
             rrn=transaction.rrn,
             reference=transaction.reference,
         )
+        if day is None or transaction.kind is not TransactionKind.REFUND:
+            return [line]
+        twice = self._told(transaction.reference, day, Lie.REFUND_TWICE)
+        return [line, replace(line, fee=self._money(0))] if twice else [line]
 
     def _money(self, minor: int) -> Money:
         return Money(minor, self.currency)
+
+
+def _cleared(approved: list[tuple[Transaction, int]]) -> list[tuple[Transaction, int]]:
+    """Without voids and reversals, and without what one of them took back: what came later stands."""
+    back: set[str | None] = set()
+    found = []
+    for transaction, fee in reversed(approved):
+        if transaction.kind in _BACK:
+            back.add(transaction.original_reference)
+        elif transaction.reference not in back:
+            found.append((transaction, fee))
+    return found[::-1]

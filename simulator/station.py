@@ -9,9 +9,11 @@ Its owner does this, for ever, and waits between two turns until the wire can be
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 
 from simulator.crashes import TerminalCrashed
+from simulator.errors import SimulatorError
 from simulator.terminal import Terminal
 from simulator.wires.faults import Fault, FaultName, To, Unit
 from simulator.wires.line import Line
@@ -27,12 +29,15 @@ class Station:
         self._planned = 0
         self._slept = 0
         self._asleep_since: int | None = None
+        self._naps = self._pulls = 0  # what is planned to end an earlier one ends no later one
+        self.powered = self.plugged = True
+        """The terminal has its power, and the cable is in."""
         self.reboots = True
         """After a crash the terminal boots anew; else TerminalCrashed leaves `hear`, and nothing more may be done."""
 
     @property
     def asleep(self) -> bool:
-        """The terminal hears and says nothing."""
+        """The terminal hears and says nothing: it is suspended, or has no power."""
         return self._asleep_since is not None
 
     @property
@@ -72,6 +77,8 @@ class Station:
 
     def arm(self, fault: Fault, now: int) -> None:
         """Let a fault begin, at once or after its `after`. Raises SimulatorError where the wire cannot do this."""
+        if fault.name in (FaultName.FORGE, FaultName.MALFORM) and self.terminal.counter.tickets:
+            raise SimulatorError("Only the native wire has frames that can be forged.", "Choose flip, lose or insert.")
         if fault.unit is not Unit.DEVICE:
             self.line.arm(fault, now)
             return
@@ -86,31 +93,71 @@ class Station:
         else:
             do(fault, now)
 
+    def pull_cable(self, now: int, back_after: int = 0) -> None:
+        """What is on the way is lost. back_after: ms until it is back; 0: when somebody plugs it in."""
+        self.wire.hang_up()
+        self.line.cut()
+        self.plugged = False
+        self._pulls += 1
+        if back_after:
+            self._plan(now + back_after, partial(self._put_back, self._pulls))
+
+    def plug_cable(self) -> None:
+        """Raises SimulatorError where the port's name is taken meanwhile."""
+        self.wire.reappear()
+        self.plugged = True
+
+    def move_cable(self) -> None:
+        """Raises SimulatorError where the wire has no device that could move."""
+        self.wire.move()
+        self.line.cut()
+
+    def suspend(self, now: int, ms: int) -> None:
+        """The terminal sleeps for so many ms of the simulated day."""
+        if not self.asleep:
+            self._asleep_since = now
+            self._naps += 1
+            self._plan(now + self.terminal.clock.real(ms), partial(self._wake, self._naps, ms))
+
+    def power_off(self, now: int) -> None:
+        """Session and memory are lost; uptime and simulated day stand still until `power_on`."""
+        self._asleep_since = now if self._asleep_since is None else self._asleep_since
+        self._naps += 1
+        self.powered = False
+
+    def power_on(self, now: int) -> None:
+        """The terminal boots."""
+        self.powered = True
+        self.terminal.reboot(self._rise(now))
+
+    def _rise(self, now: int) -> int:
+        """Awake from now on; the uptime then."""
+        uptime = self.uptime(now)
+        assert self._asleep_since is not None  # nobody else gets up
+        self._slept += now - self._asleep_since
+        self._asleep_since = None
+        return uptime
+
     def _plan(self, at: int, do: Callable[[int], None]) -> None:
         self._planned += 1
         heappush(self._due, (at, self._planned, do))
 
+    def _put_back(self, pull: int, now: int) -> None:
+        if pull == self._pulls and not self.plugged:
+            self.plug_cable()
+
+    def _wake(self, nap: int, slept: int, now: int) -> None:
+        if nap == self._naps:
+            self.terminal.clock.advance(slept, self._rise(now))
+
     def _hang_up(self, fault: Fault, now: int) -> None:
-        self.wire.hang_up()
-        self.line.cut()
-        if fault["for"]:
-            self._plan(now + fault["for"], lambda _: self.wire.reappear())
+        self.pull_cable(now, fault["for"])
 
     def _move(self, fault: Fault, now: int) -> None:
-        self.wire.move()
-        self.line.cut()
+        self.move_cable()
 
     def _jump(self, fault: Fault, now: int) -> None:
         self.terminal.clock.wrong_by += fault["by"]
 
     def _suspend(self, fault: Fault, now: int) -> None:
-        if not self.asleep:
-            self._asleep_since = now
-            self._plan(now + self.terminal.clock.real(fault["for"]), lambda then: self._wake(fault["for"], then))
-
-    def _wake(self, slept: int, now: int) -> None:
-        uptime = self.uptime(now)
-        assert self._asleep_since is not None
-        self._slept += now - self._asleep_since
-        self._asleep_since = None
-        self.terminal.clock.advance(slept, uptime)
+        self.suspend(now, fault["for"])

@@ -53,6 +53,7 @@ from simulator.identity import Identity
 from simulator.log import RememberedHead, TerminalLog
 from simulator.pairing import PairingMode
 from simulator.screen import Done, Faulty, Idle, Pairing, Paying, Showing
+from simulator.tally import Tally
 from simulator.trade import Trade
 
 # "At most 64 events (32 KiB) are sent beyond the last EVENT_ACK" (docs/protocol.md §3)
@@ -90,7 +91,7 @@ class Terminal:
         self._shown = False
         self._number = ""
         self._news: list[PairingShown | Paired | PairingFailed] = []
-        self._identity = identity
+        self.name = identity.terminal
         self._random = random
         self._boot_id = ""
         self._keys = keys
@@ -98,10 +99,11 @@ class Terminal:
         self.device = device
         self.crashes = crashes
         self.counter = counter
+        self.tally = Tally()
         self._log = log
         self._clock = clock
-        self._book = book
-        self._trade = trade
+        self.book = book
+        self.trade = trade
         self._enquiries = enquiries
         self._now = 0
         self._next: int | None = None  # the next event to send; None before a SYNC
@@ -109,6 +111,8 @@ class Terminal:
             deque()
         )  # (number, bytes) sent in this session beyond the last ack
         self._unacknowledged_bytes = 0
+        self.passes_for: str | None = None
+        """Another terminal's name, told in the hello: somebody plugged the cable into that one."""
         self.met = False
         """An agent made a session since the start."""
         self.left = False
@@ -123,6 +127,19 @@ class Terminal:
         return self._clock
 
     @property
+    def log(self) -> TerminalLog:
+        return self._log
+
+    @property
+    def number_shown(self) -> str:
+        """Of a pairing, six digits; empty where none is shown."""
+        return self._number if self._shown else ""
+
+    @property
+    def pairs(self) -> bool:
+        return self._pairing is not PairingMode.OFF
+
+    @property
     def in_session(self) -> bool:
         """An agent is on the line."""
         return self._conversation.is_open
@@ -131,16 +148,16 @@ class Terminal:
     def settled(self) -> bool:
         """The calendar is played, and every event acknowledged that can be told."""
         told = not self._tells_events or self._log.acknowledged == self._log.last_written
-        return self._trade.finished and not self.counter.busy and told
+        return self.trade.finished and not self.counter.busy and told
 
     @property
     def deadline(self) -> int | None:
         """When `tick` has something to do (monotonic ms), or None."""
-        due = (self._conversation.deadline, self._trade.deadline, self.counter.deadline)
+        due = (self._conversation.deadline, self.trade.deadline, self.counter.deadline)
         return min((d for d in due if d is not None), default=None)
 
     def _listening(self) -> Conversation:
-        return Conversation(
+        conversation = Conversation(
             self._dialect,
             Role.TERMINAL,
             random=self._random,
@@ -148,15 +165,17 @@ class Terminal:
             keys=self._keys,
             hello=self._hello,
         )
+        self.tally.booted(conversation.counters, self._log.last_written)
+        return conversation
 
     def start(self, now: int) -> None:
         """Boot, and listen on the line: what was begun and has no outcome is reversed."""
         self._now = now
         self._boot_id = self._random(6).hex()
-        self._trade.start(self._boot_id, now)
+        self.trade.start(self._boot_id, now)
         if self._log.boots > 1:
             self.device.rebooted(now)
-        self._book.reverse_unfinished(at=self._clock.time(now), now=now)
+        self.book.reverse_unfinished(at=self._clock.time(now), now=now)
         self._conversation.open(now)
         self.allow_pairing(now)
         self._advance(now)
@@ -172,12 +191,12 @@ class Terminal:
 
     def roll_back_log(self, number: int, now: int) -> None:
         """An old copy of the log is put back, which ends with event `number` (IndexError: never written); then a boot."""
-        self._log.rolled_back_to(number, self._trade.played)
+        self._log.rolled_back_to(number, self.trade.played)
         self.reboot(now)
 
     def replace_log(self, now: int) -> None:
         """The log is lost and another begun, with an epoch of its own; then a boot."""
-        self._log.replaced(self._trade.played)
+        self._log.replaced(self.trade.played)
         self.reboot(now)
 
     def receive(self, data: bytes, now: int) -> None:
@@ -212,8 +231,8 @@ class Terminal:
         if (done := self.counter.last_done) is not None:
             approved = done.outcome is Outcome.APPROVED
             return Done(done.kind, approved, done.amount, done.response_code, done.masked_pan)
-        count, total = self._book.totals
-        return Idle(self.device.plate.merchant_name, self._book.batch, count, Money(total, self.counter.currency))
+        count, total = self.book.totals
+        return Idle(self.device.plate.merchant_name, self.book.batch, count, Money(total, self.counter.currency))
 
     # -- pairing -------------------------------------------------------------------------------------------------------
 
@@ -269,6 +288,7 @@ class Terminal:
                 match event:
                     case SessionOpened():
                         self.met, self.left = True, False
+                        self.tally.opened()
                         self._restart_from(None)
                     case SessionClosed(reason=reason):
                         self.left = reason is CloseReason.PEER_LEFT
@@ -277,7 +297,7 @@ class Terminal:
                         self._answer(message, now)
                     case PairingShown() | Paired() | PairingFailed():
                         self._take_pairing(event, now)
-        self._trade.run(now)
+        self.trade.run(now)
         self.counter.run(now)
         for said in self.counter.take():
             self._say(said, now)
@@ -285,6 +305,7 @@ class Terminal:
             self._send_events()
 
     def _answer(self, message: Message, now: int) -> None:
+        self.tally.heard(message, ticket=not self._tells_events)
         match message:
             case EventAck(up_to=up_to):
                 self._log.acknowledge(up_to)
@@ -319,6 +340,7 @@ class Terminal:
 
     def _say(self, reply: Progress | Reply, now: int) -> None:
         """If the wire has words for it."""
+        self.tally.said(reply)
         if self._conversation.speaks(type(reply)):
             self._conversation.send(reply, now)
 
@@ -358,11 +380,12 @@ class Terminal:
                 self._unacknowledged.append((self._next, len(message)))
                 self._unacknowledged_bytes += len(message)
             self._conversation.send_encoded(message, urgent=False)
+            self.tally.sent(self._next)
             self._next += 1
 
     def _hello(self) -> TerminalHello:
         return TerminalHello(
-            terminal=self._identity.terminal,
+            terminal=self.passes_for or self.name,
             log_epoch=self._log.epoch,
             boot_id=self._boot_id,
             oldest_retained=self._log.oldest_retained,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -10,6 +11,7 @@ from protocol.money import Money
 from simulator.book import INVALID_TRANSACTION, Book
 from simulator.clock import SimulatedClock, closing, opening
 from simulator.errors import SimulatorError
+from simulator.host import RESPONSES
 from simulator.ledger import Ledger
 from simulator.log import TerminalLog
 from simulator.plan import Step, day_plan
@@ -57,10 +59,14 @@ class Trade:
         self._ledger = ledger
         self._book = book
         self._clock = clock
-        self._told = told
+        self.told = told
         self._days = self._days_to_play()
         self._steps: tuple[Step, ...] = ()
         self._next = 0
+        self.gate: Callable[[int], bool] = lambda due: True
+        """Asked before anything is done, with the simulated time it is due at: False while the calendar is to stand."""
+        self.hurries = False
+        """What is due passes at once, as at speed 0, at whatever pace the counter is."""
 
     @property
     def finished(self) -> bool:
@@ -75,9 +81,14 @@ class Trade:
     @property
     def deadline(self) -> int | None:
         """The monotonic ms at which the next step, or the shop's closing, is due; None if only an acknowledgement can be."""
-        if self.finished:
+        if self.finished or self.hurries or not self.gate(self._due):
             return None
         return self._clock.due(self._due)
+
+    @property
+    def due(self) -> int | None:
+        """The simulated time of what is done next; None where nothing will be."""
+        return None if self.finished or not self.told else self._due
 
     @property
     def _due(self) -> int:
@@ -102,8 +113,10 @@ class Trade:
         """Take every step that is due: by the clock, or at speed 0 by what is not yet acknowledged."""
         while self._days:
             due, word = self._due, self._book.word_due
-            if self._clock.speed == 0:
-                if not self._told or self._log.last_written - self._log.acknowledged >= UNACKNOWLEDGED_AHEAD:
+            if not self.gate(due):
+                return
+            if self._clock.speed == 0 or self.hurries:
+                if not self.told or self._log.last_written - self._log.acknowledged >= UNACKNOWLEDGED_AHEAD:
                     return
                 self._clock.jump(max(due, self._clock.time(now)), now, closing(self._days[0]))
             elif self._clock.time(now) < due:
@@ -117,8 +130,11 @@ class Trade:
                 self._end_day(now)
 
     def _take_step(self, step: Step) -> None:
-        """As planned, but for what a register has asked in between: money that went back already does not go again."""
-        if step.kind is not TransactionKind.SALE and step.original_reference is not None:
+        """As planned, but for a host that cannot be reached, and for what a register has asked in between: money that went
+        back already does not go again."""
+        if not self._book.host.reachable:
+            step = replace(step, outcome=Outcome.DECLINED, response_code=RESPONSES[91].code, auth_code=None)
+        elif step.kind is not TransactionKind.SALE and step.original_reference is not None:
             original = self._book.find(step.original_reference)
             amount = Money(step.amount_minor, step.currency)
             code = INVALID_TRANSACTION if original is None else self._book.refusal(step.kind, original, amount)

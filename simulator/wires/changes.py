@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
+from protocol.dialects.native.framing import TAG_SIZE, Frame, FrameType, decode, encode
 from simulator.wires.faults import Fault, FaultName
 
 
@@ -48,6 +50,35 @@ def wrong_rate(data: bytes, due: int, random: Random, fault: Fault) -> list[Piec
 
 def wrong_parity(data: bytes, due: int, random: Random, fault: Fault) -> list[Piece]:
     return [Piece(due, bytes(byte & 0x7F | ((byte & 0x7F).bit_count() & 1) << 7 for byte in data))]
+
+
+SEALED = frozenset({FrameType.DATA, FrameType.ACK, FrameType.PING, FrameType.PONG, FrameType.BYE})
+"""Frames of a session on the native wire: their tag is of its keys."""
+
+
+def forge(data: bytes, due: int, random: Random, fault: Fault) -> list[Piece]:
+    def forged(frame: Frame) -> Frame:
+        bit = 1 << random.randrange(8 * TAG_SIZE)
+        return replace(frame, tag=(int.from_bytes(frame.tag) ^ bit).to_bytes(TAG_SIZE))
+
+    return [Piece(due, _reframed(data, lambda frame: forged(frame) if frame.type in SEALED else frame))]
+
+
+def malform(data: bytes, due: int, random: Random, fault: Fault) -> list[Piece]:
+    def malformed(frame: Frame) -> Frame:
+        tag = random.randbytes(TAG_SIZE) if frame.type in SEALED else frame.tag
+        return replace(frame, body=random.randbytes(len(frame.body)), tag=tag)
+
+    return [Piece(due, _reframed(data, malformed))]
+
+
+def _reframed(data: bytes, change: Callable[[Frame], Frame]) -> bytes:
+    """Each whole frame changed, its CRC right again; what is no frame of the native wire stays as it is."""
+    runs = data.split(b"\0")
+    for place, run in enumerate(runs):
+        if run and (frame := decode(run)) is not None:
+            runs[place] = encode(change(frame)).strip(b"\0")
+    return b"\0".join(runs)
 
 
 def same(data: bytes, due: int, random: Random, fault: Fault) -> list[Piece]:
@@ -107,6 +138,8 @@ CHANGES: Mapping[FaultName, Change] = {
     FaultName.MUTE: drop,
     FaultName.ECHO: same,
     FaultName.GARBAGE: same,
+    FaultName.FORGE: forge,
+    FaultName.MALFORM: malform,
     FaultName.WRONG_RATE: wrong_rate,
     FaultName.WRONG_PARITY: wrong_parity,
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simulator.errors import SimulatorError
+from simulator.written import read_written
 
 ALL = 1_000_000
 """ppm: every one."""
@@ -53,6 +54,12 @@ class FaultName(StrEnum):
     """Bits `sent` at one rate are `heard` at another: bytes that nobody meant. The agent asks after the line's settings."""
     WRONG_PARITY = "wrong_parity"
     """7E1 is heard as 8N1: the eighth bit is an even parity. The agent asks after the line's settings."""
+    FORGE = "forge"
+    """A bit of a session's frame is another and its check sum is right, as of somebody on the cable: a security notice."""
+    MALFORM = "malform"
+    """What a frame holds is nonsense, of a handshake too, and its check sum is right: a security notice."""
+    REPLAY = "replay"
+    """With a piece comes the one that was said `back` pieces before, recorded by somebody: nothing happens twice."""
     HANG_UP = "hang_up"
     """The cable is pulled, and back after `for` ms: the port fails (EIO), is gone, and comes again under its name."""
     MOVE = "move"
@@ -102,6 +109,9 @@ KINDS: Mapping[FaultName, Kind] = {
     FaultName.ECHO: Kind(Unit.PIECE, _CHOICE),
     FaultName.WRONG_RATE: Kind(Unit.PIECE, _CHOICE | {"sent": 115_200, "heard": 9_600}),
     FaultName.WRONG_PARITY: Kind(Unit.PIECE, _CHOICE),
+    FaultName.FORGE: Kind(Unit.PIECE, _SOME),
+    FaultName.MALFORM: Kind(Unit.PIECE, _SOME),
+    FaultName.REPLAY: Kind(Unit.PIECE, _SOME | {"back": 1}),
     FaultName.HANG_UP: Kind(Unit.DEVICE, {"after": 0, "for": 2_000}),
     FaultName.MOVE: Kind(Unit.DEVICE, {"after": 0}),
     FaultName.CLOCK_JUMP: Kind(Unit.DEVICE, {"after": 0, "by": 86_400_000}),
@@ -110,8 +120,26 @@ KINDS: Mapping[FaultName, Kind] = {
 """`after`: ms from when it is armed. `for`: how long (0: without an end). `skip`: not the first so many. `share`: of the
 others, ppm. `count`: at most so often (0: no limit). `byte`: only this value (-1: any). Others: in the names' own words."""
 
-_LEAST = {"by": -(10**11), "byte": -1, "size": 1, "window": 1, "rate": 300, "sent": 50, "heard": 50, "burst": 1}
-_MOST = {"share": ALL, "byte": 255, "rate": 4_000_000, "sent": 4_000_000, "heard": 4_000_000, "burst": 65_536}
+_LEAST = {
+    "by": -(10**11),
+    "byte": -1,
+    "size": 1,
+    "window": 1,
+    "back": 1,
+    "rate": 300,
+    "sent": 50,
+    "heard": 50,
+    "burst": 1,
+}
+_MOST = {
+    "share": ALL,
+    "byte": 255,
+    "rate": 4_000_000,
+    "sent": 4_000_000,
+    "heard": 4_000_000,
+    "burst": 65_536,
+    "back": 1_024,
+}
 _LARGEST = 10**11
 
 
@@ -160,16 +188,7 @@ def make_fault(name: str, settings: Mapping[str, object]) -> Fault:
 
 def parse_fault(text: str) -> Fault:
     """`NAME[:KEY=VALUE,…]`. Raises SimulatorError."""
-    name, _, rest = text.partition(":")
-    settings: dict[str, object] = {}
-    for part in rest.split(",") if rest else []:
-        key, equals, value = part.partition("=")
-        if not equals or key in settings:
-            raise SimulatorError(
-                f"In the fault {text!r} stands {part!r}.", "Write NAME:KEY=VALUE,KEY=VALUE, and each key once."
-            )
-        settings[key] = value
-    return make_fault(name, settings)
+    return make_fault(*read_written(text, "fault"))
 
 
 def _number(name: FaultName, key: str, value: object) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from random import Random
@@ -28,6 +29,7 @@ class _Armed:
         self.noise = dict.fromkeys(WAYS, 0)
         self._passed = 0
         self._burst = dict.fromkeys(WAYS, 0)
+        self._recorded = {way: deque[bytes](maxlen=fault.values.get("back")) for way in WAYS}
         self._random = {way: Random(f"{seed}/{way}") for way in WAYS}  # noqa: S311  reproducible on purpose
 
     def over(self, now: int) -> bool:
@@ -46,10 +48,19 @@ class _Armed:
             return [] if self.ends is None else [piece._replace(due=max(piece.due, self.ends))]
         if fault.unit is Unit.BYTE:
             return [piece._replace(data=b"".join(self._bytes(way, piece.data)))]
+        if fault.name is FaultName.REPLAY:
+            return [piece, *self._replayed(way, piece)]
         if not self.picks(way):
             return [piece]
         made = CHANGES[fault.name](piece.data, piece.due, random, fault)
         return [one._replace(copy=True) for one in made] if piece.copy else made
+
+    def _replayed(self, way: To, piece: Piece) -> list[Piece]:
+        recorded = self._recorded[way]
+        full = len(recorded) == recorded.maxlen
+        old = recorded[0] if full else b""
+        recorded.append(piece.data)
+        return [Piece(piece.due, old, copy=True)] if full and self.picks(way) else []
 
     def picks(self, way: To) -> bool:
         """This one, by `skip`, `share` and `count`."""

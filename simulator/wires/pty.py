@@ -15,6 +15,8 @@ from simulator.errors import SimulatorError
 from simulator.wires.wire import MOST_UNREAD
 
 _READ = 64 * 1024
+_PTYS = ("/dev/pts/", "/dev/ttys")
+"""Where ptys are, on Linux and on macOS: a link that leads elsewhere, as to a real port, is nobody's to take."""
 _LOOK_AGAIN_S = 0.02
 
 
@@ -135,7 +137,7 @@ class PtyWire:
         return ends
 
     def _make_link(self, device: str) -> None:
-        if self._link.exists() and not self._link.is_symlink():
+        if self._link.exists() and not (self._link.is_symlink() and os.readlink(self._link).startswith(_PTYS)):  # noqa: PTH115
             raise SimulatorError(
                 f"{self._link} is a file or folder, not a link of a simulator.", "Give --link another path."
             )

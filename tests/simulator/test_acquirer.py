@@ -16,7 +16,8 @@ from simulator.acquirer import Acquirer
 from simulator.clock import opening
 from simulator.errors import SimulatorError
 from simulator.profile import load_profile, profile_names
-from simulator.tariffs import discount_fee
+from simulator.tariffs import discount
+from tests.simulator.contracts import tariff
 
 # docs/domain.md §3, "rule | amount (分) | fee (分)": the rows of plain rates and caps.
 TABLE = [
@@ -34,13 +35,13 @@ TABLE = [
     ("rate", "cap", "amount", "fee"), [(rate, cap, a, f) for rate, cap, rows in TABLE for a, f in rows]
 )
 def test_the_sum_of_the_domain_table(rate: int, cap: int | None, amount: int, fee: int) -> None:
-    assert discount_fee(amount, rate, cap) == fee
+    assert discount(tariff(rate, cap), amount) == fee
 
 
 @given(st.integers(0, 10**10), st.integers(0, 30_000), st.none() | st.integers(0, 10_000))
 def test_it_is_the_exact_percentage_rounded_half_up_then_capped(amount: int, rate: int, cap: int | None) -> None:
     exact = floor(Fraction(amount * rate, 1_000_000) + Fraction(1, 2))
-    assert discount_fee(amount, rate, cap) == (exact if cap is None or exact <= cap else cap)
+    assert discount(tariff(rate, cap), amount) == (exact if cap is None or exact <= cap else cap)
 
 
 MARCH, CARD_CAP = date(2026, 3, 2), 2000
@@ -70,13 +71,13 @@ def test_the_profiles_publish_the_articles_rates(profile: str, day: date, credit
     }
 
 
-def test_there_are_five_profiles_and_every_value_has_its_source() -> None:
-    assert profile_names() == ["classic", "esign", "instant", "smart", "umi"]
+def test_there_are_six_profiles_and_every_value_has_its_source() -> None:
+    assert profile_names() == ["classic", "esign", "instant", "market", "smart", "umi"]
     for name in profile_names():
-        for tariff in load_profile(name).tariffs:
-            assert ("FIXTURE" in tariff.source) == tariff.fixture
-            assert tariff.fixture or tariff.source.startswith("docs/domain.md A1")
-    assert all(tariff.fixture for name in ("umi", "instant") for tariff in load_profile(name).tariffs)
+        for published in load_profile(name).tariffs:
+            assert ("FIXTURE" in published.source) == published.fixture
+            assert published.fixture or published.source.startswith("docs/domain.md A1")
+    assert all(tariff.fixture for name in ("umi", "instant", "market") for tariff in load_profile(name).tariffs)
 
 
 def test_declined_and_refunded_cost_nothing_and_a_void_takes_the_sales_fee_back() -> None:

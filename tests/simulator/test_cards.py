@@ -52,6 +52,7 @@ def test_a_test_card_is_found_by_its_number_and_only_its_ends_are_kept(name: str
     assert luhn(number), "the test's own table is right"
     found = customer(number)
     assert found is CUSTOMERS[name] is customer(f"{number[:4]} {number[4:]}")
+    assert found.masked_pan is not None and customer(found.masked_pan) is found
     assert found.masked_pan == number[:6] + "*" * (len(number) - 10) + number[-4:]
     assert number not in repr(found)
 

@@ -40,6 +40,8 @@ ENDS = {
     "deducted": [*FOUR, (10, S.APPROVED), (11, S.PAYING), (16, S.PAID)],
     "pay_failed": [*FOUR, (10, S.APPROVED), (11, S.PAYING), (13, S.PAY_FAILED), (17, S.PAYING), (20, S.PAID)],
     "partly_paid": [*FOUR, (10, S.APPROVED), (11, S.PAYING), (16, S.PARTLY_PAID), (23, S.PAID)],
+    "settled_net": [*FOUR, (10, S.APPROVED), (11, S.PAYING), (16, S.PARTLY_PAID), (23, S.PAID)],
+    "withdrawn": [*FOUR[:2], (6, S.WITHDRAWN)],
     "rejected": [*FOUR, (10, S.REJECTED)],
     "forfeited": [*FOUR, (10, S.FORFEITED)],
     "converted": [*FOUR, (10, S.CONVERTED)],
@@ -53,13 +55,13 @@ def test_every_plan_goes_its_way_in_working_days(plan: str, tmp_path: Path) -> N
     assert days_and_states(shop.words()) == ENDS[plan]
     lines = shop.lines("deposit")
     assert [line["state"] for line in lines] == [S.SUBMITTED, *(state for _, state in ENDS[plan])]
-    owed = {"deducted": 15_920, "rejected": 0, "forfeited": 0, "converted": 0}.get(plan, WHOLE)
+    owed = {"deducted": 15_920, "settled_net": 15_920, "rejected": 0, "forfeited": 0, "converted": 0}.get(plan, WHOLE)
     assert shop.words()[-1].amount == Money(owed)
     assert all(line["amount_minor"] == line["should_minor"] and "lie" not in line for line in lines)
     credited = [line for line in shop.lines("credit") if "ticket" in line]
-    paid = 0 if plan == "need_more" else owed
+    paid = 0 if plan in {"need_more", "withdrawn"} else owed
     assert sum(line["credited_minor"] for line in credited) == sum(line["should_minor"] for line in credited) == paid
-    assert len(credited) == (2 if plan == "partly_paid" else 1 if paid else 0)
+    assert len(credited) == (2 if plan in {"partly_paid", "settled_net"} else 1 if paid else 0)
     shop.close()
 
 
@@ -67,6 +69,29 @@ def test_a_deduction_has_cause_reason_and_clause(tmp_path: Path) -> None:
     shop = returned(tmp_path, plan="deducted")
     (item,) = shop.words()[-1].deductions
     assert (item.cause, item.amount) == (m.DeductionCause.DAMAGE, Money(3_980)) and item.reason and item.clause
+    shop.close()
+
+
+def test_what_is_outstanding_is_netted_with_the_rest(tmp_path: Path) -> None:
+    shop = returned(tmp_path, plan="settled_net")
+    assert [len(word.deductions) for word in shop.words()] == [0] * 6 + [1]
+    (item,) = shop.words()[-1].deductions
+    assert (item.cause, item.amount) == (m.DeductionCause.OUTSTANDING_FEE, Money(3_980)) and item.reason and item.clause
+    assert [x["credited_minor"] for x in shop.lines("credit") if "ticket" in x] == [9_950, 5_970]
+    shop.close()
+
+
+def test_every_state_that_the_wire_can_say_is_reached(tmp_path: Path) -> None:
+    """protocol.messages.DepositState; ACTIVE and SUBMITTED are told on asking. The merchant's own states are the agent's."""
+    reached = {step.state for steps in PLANS.values() for step in steps} | {S.ACTIVE, S.SUBMITTED}
+    assert reached == set(S)
+
+
+def test_what_was_withdrawn_may_be_applied_for_again(tmp_path: Path) -> None:
+    shop = returned(tmp_path, plan="withdrawn", days=5)
+    assert shop.words()[-1].state is S.WITHDRAWN and shop.words()[-1].amount == Money(WHOLE)
+    again = shop.apply(TWO, WHOLE)
+    assert again is not None and again.state is S.SUBMITTED and again.ticket != shop.words()[-1].ticket
     shop.close()
 
 
@@ -148,6 +173,35 @@ def test_silence_late_papers_and_a_deduction_without_a_reason(tmp_path: Path) ->
     assert (credit["credited_minor"], credit["should_minor"]) == (WHOLE - 5_000, WHOLE)
     assert credit["lie"] == "unreasoned_deduction"
     kept.close()
+
+
+def test_of_what_is_kept_every_payment_tells_its_part(tmp_path: Path) -> None:
+    """Two payments, 5,000 kept: 14,900 come of 19,900, and what is missing adds up to what was kept."""
+    shop = returned(tmp_path, plan="partly_paid", lies=("unreasoned_deduction:minor=5000",))
+    credited = [x for x in shop.lines("credit") if "ticket" in x]
+    assert [x["credited_minor"] for x in credited] == [7_450, 7_450]
+    assert [x["should_minor"] for x in credited] == [9_950, 9_950]
+    before, after = [[w.deductions for w in shop.words() if (w.state is S.APPROVED) is told] for told in (False, True)]
+    assert after[0] and not any(before[:3]), "told with the approval, not before"
+    shop.close()
+
+
+def test_the_rest_is_never_paid(tmp_path: Path) -> None:
+    shop = returned(tmp_path, lies=("rest_kept",))
+    assert days_and_states(shop.words())[-1] == (16, S.PARTLY_PAID)
+    (credit,) = [x for x in shop.lines("credit") if "ticket" in x]
+    assert (credit["credited_minor"], credit["should_minor"], credit["lie"]) == (9_950, WHOLE, "rest_kept")
+    shop.close()
+
+
+def test_two_lies_of_one_return_are_both_told_and_one_that_changes_nothing_is_not(tmp_path: Path) -> None:
+    shop = returned(tmp_path / "two", lies=("rest_kept", "unreasoned_deduction:minor=900"))
+    (credit,) = [x for x in shop.lines("credit") if "ticket" in x]
+    assert (credit["credited_minor"], credit["lie"]) == (9_500, "rest_kept+unreasoned_deduction")
+    shop.close()
+    shop = returned(tmp_path / "none", plan="rejected", lies=("rest_kept", "unreasoned_deduction"))
+    assert shop.words()[-1].state is S.REJECTED and not any("lie" in x for x in shop.lines("deposit", "credit"))
+    shop.close()
 
 
 def test_cut_off_anywhere_the_return_goes_on_the_same(tmp_path: Path) -> None:

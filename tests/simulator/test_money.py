@@ -289,6 +289,17 @@ def test_an_approval_that_comes_too_late_is_reversed_by_the_host(bench, restart:
     assert (b.folder / "ledger.jsonl").read_bytes().startswith(before), "the same bytes after a restart"
 
 
+def test_a_terminal_that_slept_over_its_patience_and_the_late_answer_has_given_up_first(bench) -> None:
+    """tests/dst, seed 161 of money: the approval was logged, and then reversed."""
+    b = opened(bench)
+    asked(b, sale(1_068))
+    b.later(HOST_AT)
+    b.later(LATE + 1)
+    assert [t.kind for t in transactions(b)] == [m.TransactionKind.REVERSAL]
+    assert deeds(b) == [("reversed", 0), ("authorised", 1_068), ("reversed", 1_068)]
+    assert b.host.charged(SALE) == 0 and status(b).state is RequestState.VOIDED
+
+
 def test_a_host_that_lost_the_reversal_charges_and_the_terminal_says_so(bench) -> None:
     b = opened(bench)
     b.host.keeps_late = True
@@ -318,6 +329,33 @@ def test_the_late_approval_of_an_acquirer_that_lies_stands_in_the_ledger_by_its_
     told = [(x["action"], x["reference"], x.get("lie")) for x in b.lines() if x["kind"] == "host"]
     assert told == [("reversed", SALE, None), ("authorised", SALE, "late_approval"), ("authorised", OTHER, None)]
     assert status(b).state is RequestState.APPROVED
+    late, honest = [x for x in b.lines() if x["kind"] == "sale"]
+    assert (late["lie"], late["should_amount_minor"], late["should_minor"]) == ("late_approval", 0, 0)
+    assert late["fee_minor"] == honest["fee_minor"] == honest["should_minor"] > 0 and "lie" not in honest
+    b.book.settle(b.clock.time(b.now))
+    (settled,) = [x for x in b.lines() if x["kind"] == "settlement"]
+    assert (settled["gross_minor"], settled["sales_count"]) == (1_000, 2), "what was charged is paid to the shop"
+    assert settled["credited_minor"] == 1_000 - 2 * honest["fee_minor"] == settled["should_minor"]
+    assert settled["fees_minor"] - settled["should_fees_minor"] == late["fee_minor"]
+
+
+def test_a_refund_that_gives_back_too_much_says_so_everywhere(bench) -> None:
+    """李女士's ¥20 (docs/domain.md, acceptance scenarios): of 368.00 are 388.00 given back; D07 is 2000."""
+    b = opened(bench, speed=0)
+    b.book.arm(("over_refund",))
+    b.ask(sale(36_800))
+    reply = b.ask(refund(36_800))
+    assert isinstance(reply, m.Result) and (reply.state, reply.amount) == (RequestState.APPROVED, Money(38_800))
+    assert b.host.charged(REFUND) == 38_800 and status(b, REFUND).amount == Money(38_800)
+    (line,) = [x for x in b.lines() if x["kind"] == "refund"]
+    assert (line["amount_minor"], line["should_amount_minor"], line["lie"]) == (38_800, 36_800, "over_refund")
+    (deed,) = [x for x in b.lines() if x["kind"] == "host" and x["of"] == "refund"]
+    assert (deed["amount_minor"], deed["asked_minor"], deed["lie"]) == (38_800, 36_800, "over_refund")
+    assert b.ask(refund(36_800)).amount == Money(38_800), "the same question, the same answer"
+    assert b.ask(refund(1, OTHER)).state is RequestState.DECLINED, "nothing remains"
+    before = (b.folder / "ledger.jsonl").read_bytes()
+    b = opened(bench, speed=0)
+    assert (b.folder / "ledger.jsonl").read_bytes().startswith(before)
 
 
 def test_a_partial_approval_names_what_was_taken(bench) -> None:

@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 
-from protocol.messages import DeviceEvent, Fee, FeeType, Outcome, Settlement, Transaction, TransactionKind
+from protocol.messages import (
+    DeviceEvent,
+    EntryMode,
+    Fee,
+    FeeType,
+    Outcome,
+    Product,
+    Settlement,
+    Transaction,
+    TransactionKind,
+)
+from protocol.money import Money
+from simulator.plan import Step
 from simulator.profile import profile_names
 from tests.simulator.shop import Shop
 
@@ -137,3 +149,128 @@ def test_cut_off_anywhere_the_settlements_come_out_the_same(tmp_path: Path) -> N
         (folder / "state").mkdir(parents=True)
         (folder / "state" / "log.jsonl").write_bytes(whole[:cut])
         assert played(folder) == expected, f"cut at {cut}"
+
+
+def test_a_batch_that_a_register_closed_and_the_rest_of_the_day_add_up(tmp_path: Path) -> None:
+    """SETTLE in mid-day, then the day's closing, and one of nothing but declined sales or of nothing at all."""
+    shop = Shop(tmp_path, days=2, transactions=60)
+    while shop.trade.played < 30:
+        shop.trade.run(0)
+        shop.log.acknowledge(shop.log.last_written)
+    first = shop.book.settle(shop.clock.time(0))
+    assert shop.book.settle(shop.clock.time(0)) != first, (
+        "an empty batch is closed, too, and there is nothing to tell of it"
+    )
+    shop.play()
+    rows = shop.lines("settlement")
+    assert [row["date"] for row in rows] == ["2026-03-02", "2026-03-02", "2026-03-03"]
+    assert check_sums(shop.events()) == 3 and rows[0]["batch"] == first
+    assert len({row["batch"] for row in rows}) == 3
+    closed = shop.lines("day.closed")[0]
+    assert rows[0]["gross_minor"] + rows[1]["gross_minor"] == closed["sales_minor"]
+    assert rows[0]["fees_minor"] + rows[1]["fees_minor"] == closed["fees_minor"]
+    shop.close()
+
+
+@pytest.mark.parametrize(("profile", "due"), [("instant", "2026-03-02"), ("market", "2026-03-03")])
+def test_t0_is_credited_on_the_day_and_d1_on_the_next(profile: str, due: str, tmp_path: Path) -> None:
+    """docs/simulator.md: instant settles T0, market D1; of Saturday the 7th: Monday the 9th, and Sunday the 8th."""
+    shop = Shop(tmp_path, profile=profile, days=9, transactions=20).play()
+    dates = {row["date"]: row["due_date"] for row in shop.lines("settlement")}
+    assert (dates["2026-03-02"], dates["2026-03-07"]) == (
+        due,
+        {"instant": "2026-03-09", "market": "2026-03-08"}[profile],
+    )
+    assert {x["batch"]: x["date"] for x in shop.lines("credit")}.items() <= {
+        x["batch"]: x["due_date"] for x in shop.lines("settlement")
+    }.items()
+    assert check_sums(shop.events()) == 9
+    shop.close()
+
+
+class Till:
+    """What is done by hand, on a day whose calendar is empty, by `simulator.book` alone."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.count = 0
+
+    def do(self, kind: TransactionKind, minor: int, of: Transaction | None = None, **more: Any) -> Transaction:
+        self.count += 1
+        at = self.shop.clock.time(0) + self.count * 1_000
+        trace, book = self.shop.book.next_trace, self.shop.book
+        step = Step(
+            at=max(at, book.last_at),
+            kind=kind,
+            outcome=Outcome.APPROVED,
+            response_code="00",
+            product=Product.CREDIT,
+            amount_minor=minor,
+            reference=f"{at:016x}{self.count:016x}",
+            original_reference=None if of is None else of.reference,
+            trace=trace,
+            batch=book.batch,
+            rrn=f"6061{trace}00",
+            auth_code="000001",
+            entry_mode=EntryMode.CHIP,
+            scheme="unionpay",
+            masked_pan="625910******0001",
+            card_token=b"t" * 16,
+            operator="01",
+            **more,
+        )
+        return book.enter(step)
+
+
+def test_refunds_on_later_days_are_settled_then_and_what_is_below_nothing_goes_on_until_it_is_made_good(
+    tmp_path: Path,
+) -> None:
+    """classic: a sale of ¥1,000.00 costs 600, which is kept; by hand, three days."""
+    shop = Shop(tmp_path, days=5, transactions=0)
+    till = Till(shop)
+    sale = till.do(TransactionKind.SALE, 100_000)
+    shop.book.settle(shop.clock.time(0))
+    assert shop.book.refusal(TransactionKind.VOID, sale, sale.amount) == "12", "a void on a closed batch"
+    till.do(TransactionKind.REFUND, 33_333, sale)
+    shop.book.settle(shop.clock.time(0))
+    till.do(TransactionKind.REFUND, 66_667, sale)
+    assert shop.book.refusal(TransactionKind.REFUND, sale, Money(1)) == "13", "nothing remains"
+    shop.book.settle(shop.clock.time(0))
+    till.do(TransactionKind.SALE, 150_000)
+    shop.book.settle(shop.clock.time(0))
+    rows = shop.lines("settlement")
+    figures = [(x["gross_minor"], x["refunds_minor"], x["fees_minor"], x["carried_minor"]) for x in rows]
+    assert figures == [(100_000, 0, 600, 0), (0, 33_333, 0, 0), (0, 66_667, 0, -33_333), (150_000, 0, 900, -100_000)]
+    credited = [(x["adjustments_minor"], x["credited_minor"], x["should_minor"]) for x in rows]
+    assert credited == [(0, 99_400, 99_400), (33_333, 0, 0), (100_000, 0, 0), (0, 49_100, 49_100)]
+    assert check_sums(shop.events()) == 4
+    shop.close()
+
+
+def test_a_page_of_the_longest_lines_is_below_16_kib(tmp_path: Path) -> None:
+    """docs/protocol.md: a message has at most 16 KiB."""
+    shop = Shop(tmp_path, days=1, transactions=0)
+    till = Till(shop)
+    for _ in range(65):
+        till.do(TransactionKind.SALE, 10**11)
+    shop.play()
+    sizes = [len(shop.log.event(n)) for n in range(1, shop.log.last_written + 1)]
+    pages = [e for e in shop.events() if isinstance(e, Settlement)]
+    assert [len(page.lines) for page in pages] == [64, 1] and max(sizes) < 16 * 1024
+    assert check_sums(shop.events()) == 1
+    shop.close()
+
+
+def test_a_refund_settled_twice_below_nothing_is_felt_at_the_next_settlement(tmp_path: Path) -> None:
+    """By hand: 500 sold, 400 given back, taken twice: −300 − 3; then 1,000 sold, which brings 994 − 303."""
+    shop = Shop(tmp_path, days=1, transactions=0, lies=("refund_twice:count=1",))
+    till = Till(shop)
+    sale = till.do(TransactionKind.SALE, 500)
+    till.do(TransactionKind.REFUND, 400, sale)
+    shop.book.settle(shop.clock.time(0))
+    till.do(TransactionKind.SALE, 1_000)
+    shop.book.settle(shop.clock.time(0))
+    first, second = shop.lines("settlement")
+    assert (first["credited_minor"], first["should_minor"], first["adjustments_minor"]) == (0, 97, 303)
+    assert (second["credited_minor"], second["should_minor"], second["lie"]) == (691, 994, "refund_twice")
+    shop.close()

@@ -5,24 +5,34 @@ from __future__ import annotations
 from datetime import date
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.messages import Product, SettlementMode
+from protocol.messages import SettlementMode
 from simulator.profile import SimCard, load_profile, profile_names
-from simulator.tariffs import FeeReturn, Tariff, discount_fee, returned_so_far, sale_fee, t0_fee
+from simulator.tariffs import (
+    CapScope,
+    FeeReturn,
+    Rounding,
+    Tariff,
+    Tier,
+    TierMode,
+    discount,
+    returned_so_far,
+    sale_fee,
+    t0_fee,
+)
 from simulator.working_days import credited_on, working_day_after
-
-
-def tariff(rate: int, cap: int | None = None, **more: int) -> Tariff:
-    return Tariff((Product.CREDIT,), rate, cap, date(2012, 1, 1), None, promo=False, fixture=True, source="", **more)
+from tests.simulator.contracts import tariff
 
 
 def test_a_minimum_a_fee_per_item_and_a_line_of_its_own_for_t0() -> None:
-    assert [discount_fee(a, 6000, 2000, 10) for a in (0, 1, 83, 1_666, 1_667, 500_000)] == [0, 10, 10, 10, 10, 2000]
-    assert [discount_fee(a, 6000, 2000, 10) for a in (1_749, 1_750)] == [10, 11]
+    at_least = tariff(6000, 2000, minimum_minor=10)
+    assert [discount(at_least, a) for a in (0, 1, 83, 1_666, 1_667, 500_000)] == [0, 10, 10, 10, 10, 2000]
+    assert [discount(at_least, a) for a in (1_749, 1_750)] == [10, 11]
     assert (sale_fee(tariff(6000, per_item_minor=5), 12345), sale_fee(tariff(6000, per_item_minor=5), 0)) == (79, 0)
     # docs/domain.md §3: 6000 | 100000 (with T+0 +300) | 600 (900)
     priced = tariff(6000, t0_fixed_minor=300)
@@ -39,7 +49,71 @@ RETURNED = [
     (FeeReturn.RECOMPUTE, tariff(5000, 2000), 1_000_000, (500_000, 300_000, 200_000), (0, 1000, 1000)),
     (FeeReturn.PRO_RATA, tariff(6000, t0_fixed_minor=300), 100_000, (50_000,), (300,)),
     (FeeReturn.KEEP, tariff(6000), 100_000, (100_000,), (0,)),
+    # "MDR only unless the contract lists more": not the 5 that every sale costs
+    (FeeReturn.PRO_RATA, tariff(6000, per_item_minor=5), 100_000, (50_000, 50_000), (300, 300)),
+    (FeeReturn.RECOMPUTE, tariff(6000, per_item_minor=5), 100_000, (50_000, 50_000), (300, 300)),
+    (FeeReturn.RECOMPUTE, tariff(6000, minimum_minor=100), 20_000, (10_000, 10_000), (20, 100)),
+    (FeeReturn.PRO_RATA, tariff(6000), 36_800, (38_800,), (221,)),  # refunded above the sale: its 221 and no more
 ]
+UP_TO_1000 = (Tier(100_000, 3800), Tier(None, 6000))
+
+
+@pytest.mark.parametrize(
+    ("mode", "fees"), [(TierMode.MARGINAL, {100_000: 380, 150_000: 680}), (TierMode.SLAB, {100_000: 380, 150_000: 900})]
+)
+def test_tiers_by_the_domain_table(mode: TierMode, fees: dict[int, int]) -> None:
+    """docs/domain.md §3: 3800 to ¥1,000 inclusive, then 6000: MARGINAL / SLAB | 100000; 150000 | 380 / 380; 680 / 900."""
+    tiered = tariff(3800, tiers=UP_TO_1000, tier_mode=mode)
+    assert {amount: sale_fee(tiered, amount) for amount in fees} == fees
+
+
+def test_tiers_are_summed_first_and_rounded_once() -> None:
+    """100 × 3800 + 20 × 6000 ppm is half a fen; rounded one by one, neither would be any."""
+    tiered = tariff(3800, tiers=(Tier(100, 3800), Tier(None, 6000)), tier_mode=TierMode.MARGINAL)
+    assert [sale_fee(tiered, amount) for amount in (119, 120)] == [0, 1]
+
+
+def test_rounding_as_the_contract_has_it() -> None:
+    """docs/domain.md §3: 12345 at 6000 is 74.07."""
+    fees = {r: sale_fee(tariff(6000, rounding=r), 12_345) for r in Rounding}
+    assert fees == {Rounding.HALF_UP: 74, Rounding.UP: 75, Rounding.DOWN: 74}
+    assert [sale_fee(tariff(6000, rounding=Rounding.UP), a) for a in (0, 1, 500, 83_333, 250_000)] == [
+        0,
+        1,
+        3,
+        500,
+        1500,
+    ]
+    assert sale_fee(tariff(6000, rounding=Rounding.DOWN), 250) == 1, "1.50"
+
+
+def test_a_cap_on_the_total_holds_for_the_fee_per_item_and_t0_too() -> None:
+    """docs/domain.md §3: PERCENT_ONLY: mdr + per_item + t0. TOTAL: min(mdr + per_item + t0, cap)."""
+    more = {"per_item_minor": 10, "t0_fixed_minor": 300}
+    for scope, amount, lines in (
+        (CapScope.PERCENT_ONLY, 1_000_000, (2010, 300)),
+        (CapScope.TOTAL, 1_000_000, (2000, 0)),
+        (CapScope.TOTAL, 380_000, (1910, 90)),
+        (CapScope.TOTAL, 100_000, (510, 300)),
+        (CapScope.TOTAL, 0, (0, 0)),
+    ):
+        priced = tariff(5000, 2000, cap_scope=scope, **more)
+        assert (sale_fee(priced, amount), t0_fee(priced, amount)) == lines
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tiers": UP_TO_1000},
+        {"tiers": UP_TO_1000[::-1], "tier_mode": TierMode.SLAB},
+        {"tiers": (Tier(100_000, 3800),), "tier_mode": TierMode.SLAB},
+        {"tiers": (Tier(100, 3800), Tier(100, 4000), Tier(None, 6000)), "tier_mode": TierMode.MARGINAL},
+        {"minimum_minor": 2001, "cap": 2000},
+    ],
+)
+def test_what_no_contract_can_mean_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"tier|minimum"):
+        tariff(3800, **wrong)
 
 
 @pytest.mark.parametrize(("how", "priced", "sale", "refunds", "back"), RETURNED)

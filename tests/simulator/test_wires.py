@@ -67,6 +67,14 @@ def test_a_link_of_an_earlier_simulator_is_replaced_and_anothers_is_left_alone(t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", ["/dev/null", __file__, "/"])
+def test_a_link_to_a_real_port_or_file_is_nobodys_to_take(tmp_path: Path, target: str) -> None:
+    (tmp_path / "port").symlink_to(target)
+    with pytest.raises(SimulatorError, match="not a link of a simulator"):
+        PtyWire(tmp_path / "port")
+    assert str((tmp_path / "port").readlink()) == target and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_in_the_way_stays(tmp_path: Path) -> None:
     (tmp_path / "port").write_text("mine")
     with pytest.raises(SimulatorError, match="not a link"):
