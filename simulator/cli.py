@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
+from simulator.control_cli import list_commands, send_commands
+from simulator.scenario_cli import given_by_name, list_scenarios, play_judged, run_again, tell
+
 if TYPE_CHECKING:
-    from simulator.run import News
+    from simulator.loop import News
 
 P = ParamSpec("P")
 
 _CANNOT = 3
 
 
-@click.group()
+@click.group(commands=[list_commands, send_commands, list_scenarios])
 def sim() -> None:
     """The simulator: a card terminal and its acquirer, on a wire."""
 
@@ -89,10 +92,22 @@ def sim() -> None:
     show_default=True,
     help="The process ends as by kill -9, or boots the terminal anew.",
 )
+@click.option(
+    "--control", type=click.Path(path_type=Path), help="Be commanded on this Unix socket: `sim control PATH …`."
+)
+@click.option(
+    "--scenario", metavar="NAME|FILE", help="Play this, and judge it: `sim scenarios`; other options overrule it."
+)
+@click.option("--judge", is_flag=True, help="Judge the run at its end: exit 0 if all held, else 1.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Judge it, and write the verdict as JUnit XML.")
 @click.option("--screen", is_flag=True, help="Say what the terminal's display shows, whenever it changes.")
 @click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON line each: that the port is ready, and what is paired.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON line each: the port is ready, what is paired, a verdict."
+)
+@click.pass_context
 def run(
+    context: click.Context,
     *,
     link: Path | None,
     listen: str | None,
@@ -116,28 +131,38 @@ def run(
     customer: str | None,
     crash: str | None,
     after_crash: str,
+    control: Path | None,
+    scenario: str | None,
+    judge: bool,
+    junit: Path | None,
     screen: bool,
     until_stdin_ends: bool,
     as_json: bool,
 ) -> None:
-    """Play a terminal on a wire until the days are over, or until SIGTERM.
+    """Play a terminal on a wire until the days are over, or until SIGTERM; or a scenario to its end.
 
     \b
-    Example:
+    Examples:
       counterfoil sim run --link /tmp/terminal --profile esign --seed 7 --ledger /tmp/ledger.jsonl
+      counterfoil sim run --link /tmp/terminal --scenario cable_cut_mid_response --junit verdict.xml
     """
     from simulator import run as simulation  # noqa: PLC0415
+    from simulator.news import document, text  # noqa: PLC0415
+    from simulator.options import Options  # noqa: PLC0415
     from simulator.pairing import PairingMode  # noqa: PLC0415
 
     if sum((link is not None, listen is not None, stdio)) != 1:
         raise click.UsageError("Give one wire: --link PATH, --listen HOST:PORT or --stdio.")
-    if stdio and (pairing == "ask" or until_stdin_ends):
+    if stdio and ((pairing == "ask" and control is None) or until_stdin_ends):
         raise click.UsageError("With --stdio standard input is the wire, and ends it: leave the other option out.")
     if state is None:
         if link is None:
             raise click.UsageError("Without --link, say with --state where the terminal's folder is.")
         state = link.with_name(link.name + ".state")
-    options = simulation.Options(
+    paths = [path.absolute() for path in (link, state, ledger, control, junit) if path is not None]
+    if len(set(paths)) < len(paths):
+        raise click.UsageError("Give --link, --state, --ledger, --control and --junit each a path of its own.")
+    options = Options(
         link=link,
         profile=profile,
         seed=seed,
@@ -158,18 +183,26 @@ def run(
         customer=customer,
         crash=crash,
         reboots=after_crash == "reboot",
+        control=control,
         screen=screen,
         throttle=throttle,
         faults=(),
     )
 
     def say(news: News) -> None:
-        click.echo(_as_json(news) if as_json else _as_text(news, asked=pairing == "ask"), err=stdio)
+        told = json.dumps(document(news), ensure_ascii=False) if as_json else text(news, asked=pairing == "ask")
+        click.echo(told, err=stdio)
 
     def play() -> None:
         from simulator.wires.faults import parse_fault  # noqa: PLC0415
 
-        simulation.run(replace(options, faults=tuple(map(parse_fault, faults))), say)
+        whole = replace(options, faults=tuple(map(parse_fault, faults)))
+        if scenario is None and not judge and junit is None:
+            simulation.run(whole, say)
+            return
+        given, command = given_by_name(context), run_again(context)
+        verdict = play_judged(whole, say, called=scenario, given=given, command=command, junit=junit)
+        tell(verdict, as_json=as_json, err=stdio)
 
     _said(play)
 
@@ -180,41 +213,6 @@ def _address(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise click.UsageError(f"--listen {text} names no port. Write HOST:PORT, as 127.0.0.1:4000.")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
-
-
-def _as_json(news: News) -> str:
-    from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
-    from simulator.run import Ready, Screen  # noqa: PLC0415
-
-    match news:
-        case Screen(text):
-            return json.dumps({"screen": text.split("\n")}, ensure_ascii=False)
-        case Ready(link, terminal):
-            return json.dumps({"link": link, "terminal": terminal})
-        case PairingShown(number, peer):
-            return json.dumps({"pairing": number, "agent": peer.hex()})
-        case PairingFailed(reason):
-            return json.dumps({"pairing_failed": reason})
-        case _:
-            return json.dumps({"paired": news.peer.hex()})
-
-
-def _as_text(news: News, *, asked: bool) -> str:
-    from protocol.events import PairingFailed, PairingShown  # noqa: PLC0415
-    from simulator.run import Ready, Screen  # noqa: PLC0415
-
-    match news:
-        case Screen(text):
-            return text
-        case Ready(link, terminal):
-            return f"{terminal} is on {link or 'standard input and output'}."
-        case PairingShown(number):
-            shown = f"Pairing: {number[:3]} {number[3:]}"
-            return f"{shown}  Type yes if the agent shows the same number, else no." if asked else shown
-        case PairingFailed(reason):
-            return f"Not paired: {reason.replace('_', ' ')}.{'  Type pair to allow another.' if asked else ''}"
-        case _:
-            return f"Paired with the agent {news.peer.hex()}."
 
 
 @sim.command("lies")
@@ -265,7 +263,7 @@ def triggers(*, as_json: bool) -> None:
 @sim.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, amounts in fen, rates in ppm.")
 def profiles(*, as_json: bool) -> None:
-    """The device models, the rates their acquirer charges, and where these come from."""
+    """The device models, the rates their acquirer charges (ppm; amounts in fen), and where these come from."""
     _said(_list_profiles, as_json)
 
 
@@ -280,38 +278,26 @@ def _list_profiles(as_json: bool) -> None:
                 "title": p.title,
                 "source": p.source,
                 "fee_return": p.fee_return,
-                "tariffs": [
-                    {
-                        "products": list(t.products),
-                        "rate_ppm": t.rate_ppm,
-                        "cap_minor": t.cap_minor,
-                        "effective_from": t.effective_from.isoformat(),
-                        "effective_to": t.effective_to and t.effective_to.isoformat(),
-                        "promo": t.promo,
-                        "fixture": t.fixture,
-                        "source": t.source,
-                    }
-                    for t in p.tariffs
-                ],
+                "tariffs": [asdict(t) for t in p.tariffs],
             }
             for p in found
         ]
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(json.dumps(document, ensure_ascii=False, default=str))  # dates, as ISO 8601
         return
     for p in found:
         click.echo(f"{p.name}  {p.title}")
         for t in p.tariffs:
-            cap = "no cap" if t.cap_minor is None else f"cap {t.cap_minor} fen"
             until = f", {t.effective_from} until before {t.effective_to}" if t.effective_to else ""
-            click.echo(f"    {', '.join(t.products)}: {t.rate_ppm} ppm, {cap}{until}  ({t.source})")
+            click.echo(f"    {', '.join(t.products)}: {t.terms}{until}  ({t.source})")
 
 
 def _said(do: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
     """Do it; a SimulatorError becomes its two sentences on stderr and exit code 3."""
+    from protocol.masking import mask_text  # noqa: PLC0415
     from simulator.errors import SimulatorError  # noqa: PLC0415
 
     try:
         do(*args, **kwargs)
     except SimulatorError as error:
-        click.echo(str(error), err=True)
+        click.echo(mask_text(str(error)), err=True)
         sys.exit(_CANNOT)

@@ -22,7 +22,7 @@ _STAGES = {
     Stage.CHOOSE: ("请选择", "Choose"),
     Stage.CONFIRM_AMOUNT: ("请确认金额", "Confirm amount"),
     Stage.PIN: ("请输入密码", "Enter PIN"),
-    Stage.HOST: ("正在联网,请稍候", "Connecting to the bank"),
+    Stage.HOST: ("正在联网，请稍候", "Connecting to the bank"),
     Stage.REMOVE_CARD: ("请取回卡片", "Remove card"),
 }
 _KINDS = {

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from protocol.dialect import LinkKeys
 
 DAY = ("--seed", "7", "--speed", "0", "--transactions", "60", "--then", "exit")
@@ -100,8 +102,8 @@ def test_at_a_real_pace_the_day_is_the_same_as_at_once(tmp_path: Path, simulate,
     assert paced.ledger.read_bytes() == fast.ledger.read_bytes() and events_of(paced) == events_of(fast)
 
 
-def test_sigterm_and_sigint_end_it_with_a_goodbye_and_no_link(tmp_path: Path, simulate, take) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+def test_sigterm_sigint_and_sighup_end_it_with_a_goodbye_and_no_link(tmp_path: Path, simulate, take) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         s = simulate(tmp_path, "--seed", "7", "--speed", "0", "--transactions", "60")
         assert s.port.is_symlink()
 
@@ -114,6 +116,22 @@ def test_sigterm_and_sigint_end_it_with_a_goodbye_and_no_link(tmp_path: Path, si
         assert s.process.wait(10) == 0
         assert taken.left, "a BYE came before the hang-up"
         assert not s.port.is_symlink()
+
+
+def test_under_nohup_it_stays(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "simulator", "run", "--link", str(tmp_path / "port"), "--transactions", "0"]
+    ignore = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    with subprocess.Popen([sys.executable, "-c", ignore, *command], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline()
+            process.send_signal(signal.SIGHUP)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+    assert not (tmp_path / "port").is_symlink()
 
 
 def test_an_agent_may_come_and_go(tmp_path: Path, simulate, take) -> None:
@@ -179,7 +197,7 @@ def test_what_it_cannot_do_is_two_sentences_and_exit_3(tmp_path: Path) -> None:
         (("--link", f"{tmp_path}/l", "--dialect", "telium"), "Leave --transactions out"),
         (("--link", f"{tmp_path}/l", "--dialect", "telium", "--pairing", "ask"), "no pairing"),
         (("--link", f"{tmp_path}/l", "--ledger", f"{tmp_path}/no/where"), "ledger"),
-        (("--link", f"{tmp_path}/l", "--profile", "nobody"), "classic, esign, instant, smart, umi"),
+        (("--link", f"{tmp_path}/l", "--profile", "nobody"), "classic, esign, instant, market, smart, umi"),
         (("--link", f"{tmp_path}/l", "--state", f"{tmp_path}/file"), "cannot be used"),
     ):
         said = cli("run", *arguments, *DAY)
@@ -196,6 +214,8 @@ def test_wrong_usage_is_exit_2() -> None:
         ("run", "--link", "x", "--date", "2.3.2026"),
         ("run", "--link", "x", "--then", "dance"),
         ("run", "--link", "x", "--pairing", "perhaps"),
+        ("run", "--link", "x", "--ledger", "./x"),
+        ("run", "--link", "x", "--state", "s", "--control", "s"),
         ("nothing",),
     ):
         assert cli(*arguments).returncode == 2
@@ -226,6 +246,7 @@ def test_profiles_are_listed_with_their_sources() -> None:
         "classic": "传统大POS",
         "esign": "电签版",
         "instant": "秒到机",
+        "market": "市场机",
         "smart": "智能POS",
         "umi": "智慧u米",
     }
