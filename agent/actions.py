@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.journal.heads import Verdict
-from agent.journal.kinds import Fact
-from agent.views import LinkState, Notice, PairingView
+from agent.journal.kinds import EventContradicted, Fact
+from agent.journal.money_kinds import MoneyOutcome
+from agent.orders import MoneyAction, MoneyOrder, MoneyState
+from agent.views import LaneView, LinkState, Notice, PairingView
 from protocol.events import FailReason
 from protocol.messages import Reply, Request, TerminalHello
+
+__all__ = ["MoneyAction", "MoneyOrder", "MoneyState"]
 
 # Inputs
 
@@ -36,11 +40,17 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Durable under a signed head of `size` entries. last_event: log epoch and number of the last event, if any."""
+    """Durable under a signed head of `size` entries. last_event: log epoch and number of the last event, if any.
+
+    facts: all that was asked for in that commit, in order; no money request goes out before its intent stands here.
+    contradictions: what the log had told before in other words.
+    """
 
     last_event: tuple[str, int] | None
     size: int
     note: str
+    facts: tuple[Fact, ...] = ()
+    contradictions: tuple[EventContradicted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +123,71 @@ class PinFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Ask the terminal for money. token: comes back in Ended, here and in the next five."""
+
+    token: int
+    order: MoneyOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Whoever ordered it has left the screen: it is not asked a second time. No answer."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Put a request of unknown outcome aside: the lane is free, the terminal goes on being asked."""
+
+    token: int
+    reference: str
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person says how a request of unknown outcome ended."""
+
+    token: int
+    reference: str
+    state: MoneyState
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRollback:
+    """A person looked into a log that was put back: money requests may go out again."""
+
+    token: int
+    operator: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """The agent stops: say goodbye on the line."""
 
 
+MoneyInput = Order | Abandon | Park | Resolve | AcceptRollback
 PairingOrder = Pair | ConfirmPairing | CancelPairing | Unpair
 PairingInput = PairingOrder | Pinned | PinFailed
-Input = PortOpened | PortLost | LineBytes | Due | Recorded | RecordFailed | HeadCompared | Ask | PairingInput | Leave
+Input = (
+    PortOpened
+    | PortLost
+    | LineBytes
+    | Due
+    | Recorded
+    | RecordFailed
+    | HeadCompared
+    | Ask
+    | MoneyInput
+    | PairingInput
+    | Leave
+)
 
 # Actions
 
@@ -178,6 +246,53 @@ class Done:
     refusal: Refusal | None = None
 
 
+class LaneReason(StrEnum):
+    """Why the lane did not do what it was told."""
+
+    BUSY = "busy"
+    """With another request, or with that one."""
+    UNKNOWN = "unknown"
+    """What became of another request is not known yet."""
+    FOR_PEOPLE = "for_people"
+    """What became of another request is not known, and asking the terminal will not tell: a person ends it."""
+    PARKED = "parked"
+    """That request was put aside before its outcome was known."""
+    NOT_CONNECTED = "not_connected"
+    ROLLED_BACK = "rolled_back"
+    """The terminal's log was put back; a person decides first."""
+    NOT_SPOKEN = "not_spoken"
+    """The dialect has no words for it, or none for these values."""
+    OTHER_ORDER = "other_order"
+    """The reference stands for another order."""
+    NOT_RECORDED = "not_recorded"
+    """The journal cannot be written: nothing was sent."""
+    TOO_EARLY = "too_early"
+    """To park: the outcome has been unknown for less than two minutes."""
+    NOT_OPEN = "not_open"
+    """To park or resolve: there is no such request whose outcome is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRefusal:
+    """reference: of the request that stands in the way, since when (ms UTC); empty and 0 where there is none."""
+
+    reason: LaneReason
+    reference: str = ""
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a money order, durably; or why it was refused, and then nothing of it was sent (PARKED apart).
+
+    To Park and AcceptRollback, once they are durable, neither.
+    """
+
+    token: int
+    outcome: MoneyOutcome | None = None
+    refusal: LaneRefusal | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Keep this key as the terminal's, None for none, durably; then give Pinned or PinFailed before any other input.
@@ -197,6 +312,7 @@ class Show:
     hello: TerminalHello | None
     pinned: bytes | None = None
     pairing: PairingView | None = None
+    lane: LaneView = field(default_factory=LaneView)
 
 
-Action = Write | Record | CompareHead | Answer | Done | Pin | Show
+Action = Write | Record | CompareHead | Answer | Done | Ended | Pin | Show

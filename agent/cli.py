@@ -31,6 +31,7 @@ _COMMANDS = {
     "init": ("agent.commands.init", N_("Make a home: key, journal, settings, for one terminal.")),
     "serve": ("agent.commands.serve", N_("Run the agent without screens.")),
     "journal": ("agent.commands.journal", N_("The signed record: head, verify, log, show, proof, rebuild.")),
+    "intent": ("agent.commands.intent", N_("Money requests of unknown outcome: list, show, park, resolve.")),
     "transactions": ("agent.commands.transactions", N_("The day's work: list, show.")),
     "terminal": ("agent.commands.terminal", N_("The terminal: info, status, pair, unpair, self-test, echo, sync.")),
 }

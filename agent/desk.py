@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from agent import actions as a
-from agent import link_keys
-from agent.capabilities import capabilities
-from agent.errors import CounterfoilError, HomeError, JournalError, LinkError
+from agent.errors import JournalError, LinkError
 from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import verifying_key
+from agent.journal.kinds import Fact
+from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head as JournalHead
 from agent.journal.reader import Reader, open_reader
 from agent.language import _
+from agent.link_off import key_damaged, link_off
+from agent.money_views import intent_detail, intent_views, money_view
 from agent.projection import Projection
 from agent.reading import Reading
-from agent.refusals import not_as_asked
+from agent.refusals import anonymous, lane_refused, not_as_asked, stopped
 from agent.runner import Runner
 from agent.settings import Settings
 from agent.views import (
+    DepositView,
     EchoReport,
     Head,
-    LinkState,
-    LinkView,
-    Notice,
-    NoticeCode,
+    IntentDetail,
+    IntentView,
+    LaneView,
+    Money,
+    MoneyAction,
+    MoneyOrder,
+    MoneyState,
+    MoneyView,
     SelfTestItem,
     SelfTestReport,
+    SettleView,
     Status,
     SyncResult,
     TerminalInfo,
@@ -42,18 +51,24 @@ from agent.views import (
 )
 from protocol.dialect import dialect
 from protocol.messages import (
+    DepositReturn,
+    DepositStatus,
     DeviceInfo,
     DeviceInfoQuery,
     Echo,
     EchoReply,
     SelfTest,
     SelfTestReply,
+    Settle,
+    SettleReply,
     Sync,
     SyncReply,
 )
 
 INFO_MS = 10_000
-SYNC_MS = 30_000
+SYNC_MS = SETTLE_MS = 30_000
+DECIDE_MS = 15_000
+"""How long a decision about a money request may take: it waits for this computer's disk."""
 LONGEST_ECHO = 1_024
 """Bytes of an echo."""
 FINDINGS_MS = 7 * 86_400_000
@@ -121,6 +136,45 @@ class Desk(Protocol):
         """Forget the pinned key, and wait until that is durable; nothing is sought until a new pairing. Raises LinkError."""
         ...
 
+    def money(self, order: MoneyOrder, timeout_ms: int) -> MoneyView:
+        """Ask for money, once, and wait so long for the outcome; `unknown` where it, or the agent, does not come in time.
+
+        The same order again answers its outcome, or waits with the first. Raises LinkError where it was refused: then
+        nothing of it was sent (unless it was put aside before).
+        """
+        ...
+
+    def settle(self) -> SettleView:
+        """Have the terminal's batch closed (结算); up to 30 s. Raises LinkError, also while a customer pays."""
+        ...
+
+    def apply_for_deposit(self, reference: str, amount: Money, application: str) -> DepositView:
+        """Apply for the return of the terminal's deposit, once for each reference; up to 30 s. Raises LinkError."""
+        ...
+
+    def intents(self) -> tuple[IntentView, ...]:
+        """Every money request that the journal holds, oldest first."""
+        ...
+
+    def intent(self, reference: str) -> IntentDetail:
+        """One whole, by its reference or a unique beginning of it. Raises NotFound."""
+        ...
+
+    def park(self, reference: str, operator: str, reason: str) -> None:
+        """Put one of unknown outcome aside, after two minutes, durably: the lane is free. Raises LinkError."""
+        ...
+
+    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
+        """Say how one of unknown outcome ended, durably. What the terminal says later against it is recorded and shown.
+
+        Raises LinkError.
+        """
+        ...
+
+    def accept_rollback(self, operator: str, reason: str) -> None:
+        """Let money requests go out again after the terminal's log was put back, durably. Raises LinkError."""
+        ...
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         """Blocks until `Status.revision` is above `revision`, or the time is over; answers the revision in force."""
         ...
@@ -146,18 +200,15 @@ class HomeDesk:
 
     def status(self) -> Status:
         runner, now = self._runner, self._now()
-        if runner is not None and runner.broken is not None:
-            raise CounterfoilError(
-                _("The agent has stopped recording: {reason}.").format(reason=runner.broken),
-                _("Start it again, and report this; the terminal keeps its events until then."),
-            )
+        if runner is not None:
+            self._online()
         try:
             findings = self._reading.findings(now - FINDINGS_MS)
         except JournalError:  # views being made anew say nothing of the line
             findings = ()
         if runner is None:
-            link, revision = self._link_off(), 0
-            notices = self._key_damaged(now)
+            link, revision = link_off(self._home, self._settings), 0
+            notices = key_damaged(self._home, self._settings, now)
         else:
             link, notices, revision = runner.link(), runner.shown.notices, runner.revision
         return Status(
@@ -168,6 +219,7 @@ class HomeDesk:
             head=_head_view(self._head()),
             notices=(*notices, *findings),
             revision=revision,
+            lane=LaneView() if runner is None else runner.shown.lane,
         )
 
     def today(self, date: str | None = None, recent: int = 50) -> Today:
@@ -249,6 +301,56 @@ class HomeDesk:
     def unpair(self) -> None:
         self._online().order(a.Unpair)
 
+    def money(self, order: MoneyOrder, timeout_ms: int, gone: Future[None] | None = None) -> MoneyView:
+        """gone: done once whoever ordered it is gone; nobody waits for it then."""
+        ended = self._online().money(lambda token: a.Order(token, order), timeout_ms, gone)
+        if ended is not None and ended.refusal is not None:
+            raise lane_refused(ended.refusal)
+        return money_view(order, None if ended is None else ended.outcome)
+
+    def settle(self) -> SettleView:
+        reply = self._online().ask(Settle(), SETTLE_MS)
+        if not isinstance(reply, SettleReply):
+            raise not_as_asked(reply)
+        return SettleView(reply.settled, reply.batch, reply.response_code)
+
+    def apply_for_deposit(self, reference: str, amount: Money, application: str) -> DepositView:
+        asked = DepositReturn(reference=reference, amount=amount, application=application)
+        reply = self._online().ask(asked, SETTLE_MS)
+        if not isinstance(reply, DepositStatus):
+            raise not_as_asked(reply)
+        return DepositView(reply.ticket, reply.state.value, reply.amount.minor, reply.amount.currency, reply.documents)
+
+    def intents(self) -> tuple[IntentView, ...]:
+        return intent_views(self._money_entries())
+
+    def intent(self, reference: str) -> IntentDetail:
+        return intent_detail(self._money_entries(), reference.lower())
+
+    def park(self, reference: str, operator: str, reason: str) -> None:
+        _require_words(operator, reason)
+        self._decide(lambda token: a.Park(token, reference, operator, reason))
+
+    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
+        _require_words(operator, reason)
+        ended = self._decide(lambda token: a.Resolve(token, reference, MoneyState(state), operator, reason))
+        asked = self.intent(reference).row
+        amount = None if asked.amount_minor is None else Money(asked.amount_minor, asked.currency or 0)
+        return money_view(MoneyOrder(reference, MoneyAction(asked.action), amount), ended.outcome)
+
+    def accept_rollback(self, operator: str, reason: str) -> None:
+        _require_words(operator, reason)
+        self._decide(lambda token: a.AcceptRollback(token, operator, reason))
+
+    def _decide(self, made: Callable[[int], a.MoneyInput]) -> a.Ended:
+        ended = self._online().money(made, DECIDE_MS)
+        if ended is None or ended.refusal is not None:
+            raise lane_refused(None if ended is None else ended.refusal)
+        return ended
+
+    def _money_entries(self) -> Sequence[tuple[Entry, Fact]]:
+        return list(money_entries(self._journal)) if self._journal is not None else self._at_work().money_entries()
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         return 0 if self._runner is None else self._runner.wait(revision, timeout_ms)
 
@@ -265,43 +367,31 @@ class HomeDesk:
             return time.time_ns() // 1_000_000
         return self._reading.last_at() or self._head().at
 
-    def _link_off(self) -> LinkView:
-        """The line of a home on which no agent runs: what the settings and the keys say of it."""
-        settings, pinned = self._settings, None
-        spoken = dialect(settings.dialect)
-        with suppress(HomeError):  # `_key_damaged` tells
-            pinned = link_keys.pinned(self._home.terminal_key) if spoken.pairs else None
-        return LinkView(
-            LinkState.OFF,
-            settings.port,
-            0,
-            dialect=spoken.name,
-            speaks=capabilities(spoken),
-            paired=not spoken.pairs or pinned is not None,
-            fingerprint=None if pinned is None else link_keys.fingerprint(pinned),
-        )
-
-    def _key_damaged(self, now: int) -> tuple[Notice, ...]:
-        try:
-            if dialect(self._settings.dialect).pairs:
-                link_keys.pinned(self._home.terminal_key)
-            return ()
-        except HomeError as error:
-            return (Notice(NoticeCode.KEY_DAMAGED, now, {"what": error.what, "todo": error.todo}),)
-
     def _head(self) -> JournalHead:
-        return self._journal.head if self._journal is not None else self._online().head
+        return self._journal.head if self._journal is not None else self._at_work().head
 
     def _entry(self, seq: int) -> Entry:
-        return self._journal.entry(seq) if self._journal is not None else self._online().entry(seq)
+        return self._journal.entry(seq) if self._journal is not None else self._at_work().entry(seq)
 
     def _online(self) -> Runner:
+        """Raises CounterfoilError where the pump broke: it would answer nobody."""
+        runner = self._at_work()
+        if runner.broken is not None:
+            raise stopped(runner.broken)
+        return runner
+
+    def _at_work(self) -> Runner:
         if self._runner is None:
             raise LinkError(
                 _("No agent runs on this home, so nobody talks to the terminal."),
                 _("Start one with: counterfoil serve"),
             )
         return self._runner
+
+
+def _require_words(operator: str, reason: str) -> None:
+    if not operator.strip() or not reason.strip():
+        raise anonymous()
 
 
 def _head_view(head: JournalHead) -> Head:

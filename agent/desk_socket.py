@@ -9,21 +9,32 @@ One call, one connection: a `wait` that blocks holds up nobody else, and nothing
 from __future__ import annotations
 
 import os
+import select
 import socket
 import socketserver
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from agent import errors
 from agent.desk import Desk
 from agent.language import _
+from agent.money_views import money_view
 from agent.views import (
+    DepositView,
     EchoReport,
+    IntentDetail,
+    IntentView,
+    Money,
+    MoneyOrder,
+    MoneyState,
+    MoneyView,
     SelfTestReport,
+    SettleView,
     Status,
     SyncResult,
     TerminalInfo,
@@ -45,10 +56,20 @@ _RESULTS: dict[str, Any] = {
     "confirm_pairing": None,
     "cancel_pairing": None,
     "unpair": None,
+    "money": MoneyView,
+    "settle": SettleView,
+    "apply_for_deposit": DepositView,
+    "intents": tuple[IntentView, ...],
+    "intent": IntentDetail,
+    "park": None,
+    "resolve": MoneyView,
+    "accept_rollback": None,
     "wait": int,
 }
 """Every method of Desk but close, and what it answers."""
 
+_GIVEN: dict[str, dict[str, Any]] = {name: get_type_hints(getattr(Desk, name)) for name in _RESULTS}
+"""Every argument is of its type: a value of another one would be found out by the one thread that turns the pump."""
 _LONGEST_CALL = 64 * 1024
 _SLACK_S = 40
 """Above the longest time-out of a Desk method, `wait` apart."""
@@ -58,6 +79,10 @@ _ERRORS = {kind.__name__: kind for kind in vars(errors).values() if isinstance(k
 class _Call(msgspec.Struct, frozen=True):
     method: str
     arguments: dict[str, Any] = {}
+
+
+class _NoAnswer(errors.HomeError):
+    """The call was given to the agent, and what it made of it did not come back."""
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -126,10 +151,12 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     block_on_close = False
     request_queue_size = 64
     desk: Desk
+    """HomeDesk in truth, whose `money` is told when its asker has gone."""
 
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
+    _watch: threading.Thread | None = None
 
     def handle(self) -> None:
         line = self.rfile.readline(_LONGEST_CALL)
@@ -139,7 +166,11 @@ class _Handler(socketserver.StreamRequestHandler):
             call = msgspec.json.decode(line, type=_Call)
             if call.method not in _RESULTS:
                 raise msgspec.ValidationError(f"no method {call.method}")
-            result = getattr(self.server.desk, call.method)(**call.arguments)
+            types = _GIVEN[call.method]
+            given = {name: msgspec.convert(value, types[name]) for name, value in call.arguments.items()}
+            if call.method == "money":
+                given["gone"] = self._asker_gone()
+            result = getattr(self.server.desk, call.method)(**given)
             answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
         except errors.CounterfoilError as error:
             answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo))
@@ -147,6 +178,24 @@ class _Handler(socketserver.StreamRequestHandler):
             answer = _Answer(error=_Refusal("HomeError", f"{type(error).__name__}: {error}", ""))
         with suppress(OSError):  # the asker has gone
             self.wfile.write(_encode_answer(answer))
+        if self._watch is not None:
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
+            self._watch.join()
+
+    def _asker_gone(self) -> Future[None]:
+        """Done once the asker's process has closed its end or was killed: nobody stands at that screen any more."""
+        gone: Future[None] = Future()
+        watched = select.poll()
+        watched.register(self.connection, 0)  # a hang-up is always told, and nothing else is asked for
+
+        def watch() -> None:
+            watched.poll()
+            gone.set_result(None)
+
+        self._watch = threading.Thread(target=watch, name="desk: asker", daemon=True)
+        self._watch.start()
+        return gone
 
 
 def _encode_answer(answer: _Answer) -> bytes:
@@ -198,6 +247,33 @@ class SocketDesk:
     def unpair(self) -> None:
         self._call("unpair")
 
+    def money(self, order: MoneyOrder, timeout_ms: int) -> MoneyView:
+        try:
+            return self._call("money", timeout_ms, order=order, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
+        except _NoAnswer:  # the agent was killed with the order in its hands: it may have gone out
+            return money_view(order, None)
+
+    def settle(self) -> SettleView:
+        return self._call("settle")  # type: ignore[no-any-return]
+
+    def apply_for_deposit(self, reference: str, amount: Money, application: str) -> DepositView:
+        return self._call("apply_for_deposit", reference=reference, amount=amount, application=application)  # type: ignore[no-any-return]
+
+    def intents(self) -> tuple[IntentView, ...]:
+        return self._call("intents")  # type: ignore[no-any-return]
+
+    def intent(self, reference: str) -> IntentDetail:
+        return self._call("intent", reference=reference)  # type: ignore[no-any-return]
+
+    def park(self, reference: str, operator: str, reason: str) -> None:
+        self._call("park", reference=reference, operator=operator, reason=reason)
+
+    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
+        return self._call("resolve", reference=reference, state=state, operator=operator, reason=reason)  # type: ignore[no-any-return]
+
+    def accept_rollback(self, operator: str, reason: str) -> None:
+        self._call("accept_rollback", operator=operator, reason=reason)
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         return self._call("wait", timeout_ms, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
 
@@ -214,16 +290,18 @@ class SocketDesk:
 
     def _call(self, method: str, waits_ms: int = 0, /, **arguments: object) -> Any:
         address, folder = _address(self._path)
+        failure = errors.HomeError
         try:
             with socket.socket(socket.AF_UNIX) as line:
                 line.settimeout(_SLACK_S + waits_ms / 1000)
                 line.connect(address)
+                failure = _NoAnswer
                 line.sendall(msgspec.json.encode({"method": method, "arguments": arguments}) + b"\n")
                 with line.makefile("rb") as answers:
                     raw = answers.readline()
             answer = msgspec.json.decode(raw, type=_Answer)
         except (OSError, msgspec.MsgspecError):
-            raise errors.HomeError(
+            raise failure(
                 _("The agent that owns this home does not answer on {path}.").format(path=self._path),
                 _("Wait a moment, or start it anew with: counterfoil serve"),
             ) from None

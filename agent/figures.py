@@ -35,8 +35,11 @@ def local_time(at: int, zone: str) -> str:
 
 
 def printable_yuan_sign() -> str:
-    """`¥` (U+00A5) where standard output can say it, else `￥`, which GBK has, else nothing."""
-    encoding = sys.stdout.encoding or "ascii"
+    """`¥` (U+00A5) where standard output can say it, else `￥`, which GBK has, else nothing.
+
+    Under the screens standard output is theirs and has no encoding: they draw what they are given.
+    """
+    encoding = getattr(sys.stdout, "encoding", "utf-8") or "ascii"
     for sign in ("¥", "￥"):
         try:
             sign.encode(encoding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.views import LinkState, Notice, NoticeCode
 from protocol.events import KeyRefused, LineSuspected, SecurityKind, SecurityNotice
+from protocol.messages import TerminalHello
 
 SILENT_MS = 5_000
 """How long nobody may answer on an open port before a person is told."""
@@ -20,6 +21,15 @@ _ENDED_BY_A_SESSION = (
     NoticeCode.NOT_PAIRED,
     NoticeCode.NOT_UNDERSTOOD,
 )
+
+
+def stranger(hello: TerminalHello | None, terminal: str, *, simulated: bool) -> NoticeCode | None:
+    """Why whoever answers is not the terminal of this home; None where it is, or the dialect says nothing of it."""
+    if hello is None:
+        return None
+    if hello.terminal != terminal:
+        return NoticeCode.WRONG_TERMINAL
+    return None if hello.simulated is simulated else NoticeCode.WRONG_NATURE
 
 
 class LineState:

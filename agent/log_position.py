@@ -103,9 +103,12 @@ class LogPosition:
         )
 
     def recorded(self, log_epoch: str, number: int) -> bool:
-        """Everything up to there is durable; True if that may be acknowledged in the session in force."""
+        """Everything up to there is durable; True if that may be acknowledged in the session in force.
+
+        Not what only an earlier session told: the log may have been put back since, and hold another event there.
+        """
         self._last[log_epoch] = max(number, self._last.get(log_epoch, 0))
-        if log_epoch != self._epoch:
+        if log_epoch != self._epoch or number >= self.next:
             return False
         self.durable = max(self.durable, number)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.views import LinkState, Notice, NoticeCode, PairingFailed
+from agent.wording import kind_name
 from protocol.tickets import NO_TICKET, ticket_in
 
 
@@ -118,6 +119,38 @@ def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a tabl
                 ),
                 _("Look at the cable and at who can reach it; keep the slips of that day."),
             )
+        case NoticeCode.MONEY_UNKNOWN:
+            what = _("What became of this request is not known: {request}; no other goes out.").format(
+                request=_request(facts)
+            )
+            if "for_people" in facts:
+                return what, _(
+                    "Do not take or give the money a second time. Look at the terminal's slips, then say how it ended "
+                    "with: counterfoil intent resolve"
+                )
+            return (
+                what,
+                _("Leave the terminal connected: it is asked by itself. Do not take or give the money a second time."),
+            )
+        case NoticeCode.MONEY_PARKED:
+            return (
+                _("This request was put aside, and how it ended is not known: {request}.").format(
+                    request=_request(facts)
+                ),
+                _("Look at the terminal's slips, then say how it ended with: counterfoil intent resolve"),
+            )
+        case NoticeCode.MONEY_DIFFERS:
+            return (
+                _("The terminal did something else than it was asked for: {result}.").format(result=_result(facts)),
+                _("Compare it with the slip, and set it right with the customer."),
+            )
+        case NoticeCode.MONEY_CONTRADICTED:
+            return (
+                _("A request had ended otherwise than was recorded before ({before}): {result}.").format(
+                    before=result_words(facts.get("contradicts", "")), result=_result(facts)
+                ),
+                _("Compare it with the slip, and set it right with the customer."),
+            )
         case NoticeCode.KEY_FOUND:
             return (
                 _("When the agent started, another terminal key stood in the home than the one recorded last."),
@@ -183,6 +216,15 @@ def _result(facts: dict[str, str]) -> str:
         parts.append(_("ticket {ticket}").format(ticket=ticket))
     elif reference != NO_TICKET:
         parts.append(_("reference {reference}").format(reference=reference))
+    return _(", ").join(parts)
+
+
+def _request(facts: dict[str, str]) -> str:
+    """A money request: what, how much, which."""
+    parts = [kind_name(facts.get("action", ""))]
+    if "amount_minor" in facts and "currency" in facts:
+        parts.append(amount(int(facts["amount_minor"]), int(facts["currency"]), printable_yuan_sign()))
+    parts.append(_("reference {reference}").format(reference=facts.get("reference", "?")))
     return _(", ").join(parts)
 
 

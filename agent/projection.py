@@ -193,7 +193,7 @@ class Projection:
                 rows["pairings"].append((entry.seq, entry.at, entry.kind, body["public_key"]))
                 if "found" in body and "replaced" in body:
                     rows["findings"].append(_finding(entry))
-            elif entry.kind in _FINDING_KINDS:
+            elif entry.kind in _FINDING_KINDS or _is_money_finding(entry):
                 rows["findings"].append(_finding(entry))
         for table, found in rows.items():
             if found:
@@ -209,6 +209,11 @@ class Projection:
         body |= {"seq": entry.seq, "at": at, "date": date}
         body.setdefault("voided", 0)
         return tuple(body.get(column) for column in columns)
+
+
+def _is_money_finding(entry: Entry) -> bool:
+    """An outcome that is not what was asked, or not what was recorded before."""
+    return entry.kind == "money.outcome" and ("contradicts" in entry.body or entry.body.get("differs") is True)
 
 
 def _finding(entry: Entry) -> tuple[Any, ...]:

@@ -11,35 +11,32 @@ never go back; wall: ms UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from agent import actions as a
+from agent import money_line
 from agent.head_at_terminal import HeadAtTerminal
-from agent.journal.kinds import EventGap, EventId, EventUnreadable, Fact, HeadMismatch, ResultUnasked, TerminalSaid
-from agent.line_state import REFUSED_RETRY_MS, LineState
+from agent.journal.kinds import (
+    EventGap,
+    EventId,
+    EventUnreadable,
+    Fact,
+    HeadMismatch,
+    ResultUnasked,
+    TerminalSaid,
+)
+from agent.lane import Lane
+from agent.line_state import REFUSED_RETRY_MS, LineState, stranger
 from agent.log_position import Arrival, LogPosition
+from agent.money import EndedIntent, OpenIntent, Rollbacks
+from agent.money_queries import Moment
 from agent.pairing import Pairing
+from agent.questions import Questions
 from agent.security_counts import SecurityCounts
 from agent.views import LinkState, NoticeCode
+from protocol import events as e
 from protocol import messages as m
 from protocol.conversation import Conversation
-from protocol.errors import ProtocolError
-from protocol.events import (
-    ConversationEvent,
-    FailReason,
-    KeyRefused,
-    LineSuspected,
-    Paired,
-    PairingFailed,
-    PairingShown,
-    Received,
-    Replied,
-    RequestFailed,
-    SecurityNotice,
-    SessionClosed,
-    SessionOpened,
-    Unreadable,
-)
 
 RECORD_RETRY_MS = 5_000
 """How long after a failed commit, or a SYNC refused, the events are asked for again."""
@@ -51,7 +48,8 @@ class Pump:
     converse: a terminal's public key, None for none -> the agent's end of the wire, not yet open. pinned: the key to begin
     with. terminal, simulated: whom this home belongs to. last_events: (terminal, log epoch) -> the last event number the
     journal holds, newest epoch last. head_size, head_note, head_at: the journal's head, and its time (ms UTC), which a
-    simulated home goes by until the terminal has told one. line_rate: bits a second.
+    simulated home goes by until the terminal has told one. line_rate: bits a second. intents, ended, rollbacks: what the
+    journal says of money requests (`agent.money.history`), newest last.
 
     talk: the agent's end of the wire in force; another one after a terminal was unpaired.
     """
@@ -68,6 +66,9 @@ class Pump:
         head_note: str,
         head_at: int = 0,
         line_rate: int = 115_200,
+        intents: Sequence[OpenIntent] = (),
+        ended: Sequence[EndedIntent] = (),
+        rollbacks: Rollbacks | None = None,
     ) -> None:
         self._converse, self.talk = converse, converse(pinned)
         self._pairing = Pairing(terminal, pinned, pairs=self.talk.dialect.pairs)
@@ -75,6 +76,7 @@ class Pump:
         self._terminal, self._simulated = terminal, simulated
         self._head_at = head_at
         self._log = LogPosition(terminal, last_events)
+        self._lane = Lane(terminal, intents, ended, rollbacks, queries=self.talk.speaks(m.StatusQuery))
         self._head = HeadAtTerminal(head_size, head_note, line_rate)
         self._hello: m.TerminalHello | None = None
         self.terminal_time = 0
@@ -82,8 +84,8 @@ class Pump:
         self._syncing = False  # a SYNC of this session was answered: events count from here on
         self._attempt = 0
         self._facts: list[Fact] = []
-        self._waiting: dict[int, Callable[[m.Reply | None, int, int], None]] = {}
-        self._asked: dict[int, int] = {}  # request id -> the desk's token
+        self._handed_back: list[Fact] = []  # by the disk
+        self._questions = Questions()
         self._security = SecurityCounts()
         self._line = LineState()
         self._actions: list[a.Action] = []
@@ -98,12 +100,14 @@ class Pump:
     @property
     def deadline(self) -> int | None:
         """When a `a.Due` has something to do, or None."""
-        due = [self.talk.deadline, self._record_due, self._log.quiet_due, self._head_due, *self._line.due]
+        due = [self.talk.deadline, self._record_due, self._log.quiet_due, self._head_due, self._lane.due]
+        due += self._line.due
         return min((d for d in due if d is not None), default=None)
 
     @property
     def _head_due(self) -> int | None:
-        return self._head.due(busy=bool(self._facts) or bool(self._waiting)) if self._syncing else None
+        busy = bool(self._facts or self._handed_back) or self._questions.own
+        return self._head.due(busy=busy) if self._syncing else None
 
     def step(self, now: int, wall: int, given: a.Input) -> list[a.Action]:
         """One input's consequences, in the order to carry them out. In a simulated home `wall` counts for nothing."""
@@ -114,7 +118,7 @@ class Pump:
             case a.Due():
                 self.talk.tick(now)
             case a.Recorded():
-                self._take_recorded(given, now)
+                self._take_recorded(given, now, wall)
             case a.PortOpened():
                 self._line.opened()
                 self._seek(now, wall)
@@ -126,11 +130,10 @@ class Pump:
                 self._take_failure(given, now, wall)
             case a.HeadCompared():
                 self._take_verdict(given, now, wall)
-            case a.Ask(token, message):
-                try:
-                    self._asked[self.talk.request(message, now)] = token
-                except ProtocolError:  # no words for it, or none so long
-                    self._actions.append(a.Answer(token, None, FailReason.REFUSED))
+            case a.Ask():
+                self._actions += self._questions.put_for_desk(self.talk, given, now)
+            case a.Order() | a.Abandon() | a.Park() | a.Resolve() | a.AcceptRollback():
+                self._lane.take(given, self._moment(now, wall))
             case a.Leave():
                 self.talk.leave(now)
                 self._facts += self._security.flush()
@@ -206,58 +209,42 @@ class Pump:
         for event in self.talk.events():
             self._take(event, now, wall)
 
-    def _take(self, event: ConversationEvent, now: int, wall: int) -> None:
+    def _take(self, event: e.ConversationEvent, now: int, wall: int) -> None:
+        money_line.hear(self._lane, event, self._moment(now, wall))
         match event:
-            case SessionOpened(_, hello):
+            case e.SessionOpened(_, hello):
                 self._begin(hello, now, wall)
-            case SessionClosed():
+            case e.SessionClosed():
                 self._hello, self._syncing = None, False
                 self._log.quiet_due = None
-                self._waiting.clear()
+                self._questions.forget()
                 self._line.ended(now)
-            case Received():
+            case e.Received():
                 self._take_message(event, now, wall)
-            case Unreadable():
+            case e.Unreadable():
                 self._take_unreadable(event, now, wall)
-            case Replied(request_id, reply):
-                self._answer(request_id, reply, now, wall)
-            case RequestFailed(request_id, reason):
-                if reason is not FailReason.NO_ANSWER:  # with its session: the next one begins anew
-                    self._waiting.pop(request_id, None)
-                self._answer(request_id, None, now, wall, reason)
-            case PairingShown() | PairingFailed() | Paired():
+            case e.Replied(request_id, answer) | e.RequestFailed(request_id, answer):
+                self._actions += self._questions.answered(request_id, answer, now, wall)
+            case e.PairingShown() | e.PairingFailed() | e.Paired():
                 self._actions += self._pairing.take(event)
-            case LineSuspected() | SecurityNotice() | KeyRefused():
+            case e.LineSuspected() | e.SecurityNotice() | e.KeyRefused():
                 self._line.trouble(event, wall)
-                if isinstance(event, SecurityNotice):
+                if isinstance(event, e.SecurityNotice):
                     self._security.count(event.kind, event.sha256, wall)
 
-    def _take_message(self, received: Received, now: int, wall: int) -> None:
+    def _take_message(self, received: e.Received, now: int, wall: int) -> None:
         message, digest = received.message, received.sha256
         if isinstance(message, m.Result):
-            if self._security.result(wall):
+            if not self._lane.result(message, self._moment(now, wall)) and self._security.result(wall):
                 self._facts.append(ResultUnasked(terminal=self._terminal, sha256=digest, result=message))
+                self._lane.contradicted(message)
         elif isinstance(message, m.UnsolicitedEvent) and self._hello is not None:
             epoch = self._hello.log_epoch
             said = TerminalSaid(terminal=self._terminal, log_epoch=epoch, sha256=digest, message=message)
             self._take_event(message.number, said, now)
 
-    def _answer(
-        self, request_id: int, reply: m.Reply | None, now: int, wall: int, failed: FailReason | None = None
-    ) -> None:
-        if (token := self._asked.pop(request_id, None)) is not None:
-            self._actions.append(a.Answer(token, reply, failed))
-        if (then := self._waiting.pop(request_id, None)) is not None:
-            then(reply, now, wall)
-
     def _begin(self, hello: m.TerminalHello | None, now: int, wall: int) -> None:
-        wrong = None
-        if hello is None:
-            pass  # the dialect says neither who answers nor of what nature
-        elif hello.terminal != self._terminal:
-            wrong = NoticeCode.WRONG_TERMINAL
-        elif hello.simulated is not self._simulated:
-            wrong = NoticeCode.WRONG_NATURE
+        wrong = stranger(hello, self._terminal, simulated=self._simulated)
         if hello is not None and wrong is not None:
             self._line.refused(wrong, now, wall, terminal=hello.terminal, ours=self._terminal)
             self.talk.leave(now)
@@ -265,11 +252,13 @@ class Pump:
         self._hello, self._syncing = hello, False
         self._line.up()
         self._head.begin()
-        if hello is None:
-            return
-        self.terminal_time = max(self.terminal_time, hello.clock)
-        self._facts += self._log.begin(hello)
-        self._request(m.HeadGet(), now, self._take_remembered)
+        if hello is not None:
+            self.terminal_time = max(self.terminal_time, hello.clock)
+            said = self._log.begin(hello)
+            self._facts += said
+            self._lane.log_doubted(said)
+            self._questions.put(self.talk, m.HeadGet(), now, self._take_remembered)
+        money_line.begin(self._lane, hello, self._moment(now, wall))
 
     def _take_remembered(self, reply: m.Reply | None, now: int, wall: int) -> None:
         if isinstance(reply, m.HeadReply) and reply.checkpoint is not None:
@@ -289,7 +278,7 @@ class Pump:
 
     def _synchronise(self, now: int, *, on_quiet_line: bool = False) -> None:
         self._syncing = True
-        self._request(m.Sync(start=self._log.ask(on_quiet_line=on_quiet_line)), now, self._take_sync)
+        self._questions.put(self.talk, m.Sync(start=self._log.ask(on_quiet_line=on_quiet_line)), now, self._take_sync)
 
     def _take_sync(self, reply: m.Reply | None, now: int, wall: int) -> None:
         if isinstance(reply, m.SyncReply):
@@ -311,8 +300,11 @@ class Pump:
             self._synchronise(now)
         elif arrival is Arrival.TAKE:
             self._facts += [fact] if gap is None else [gap, fact]
+            if isinstance(fact, TerminalSaid) and isinstance(fact.message, m.Transaction):
+                self._lane.transaction(fact.message, fact.log_epoch)
+                self._take_money()  # after the event that says so, in one commit with it
 
-    def _take_unreadable(self, what: Unreadable, now: int, wall: int) -> None:
+    def _take_unreadable(self, what: e.Unreadable, now: int, wall: int) -> None:
         if self._hello is None and self._has_log:
             if what.number is None and self.talk.is_open:
                 self._line.refused(NoticeCode.NOT_UNDERSTOOD, now, wall)
@@ -328,21 +320,23 @@ class Pump:
 
     # -- what the disk says --------------------------------------------------------------------------------------------
 
-    def _take_recorded(self, recorded: a.Recorded, now: int) -> None:
+    def _take_recorded(self, recorded: a.Recorded, now: int, wall: int) -> None:
         self._head.grown(recorded.size, recorded.note)
         self._line.clear(NoticeCode.RECORDING_STOPPED)
+        self._lane.log_doubted(recorded.contradictions)
+        self._lane.recorded(recorded.facts, self._moment(now, wall))
         if recorded.last_event is None:
             return
         if self._log.recorded(*recorded.last_event) and self._hello is not None:
             self.talk.send(m.EventAck(up_to=recorded.last_event[1]), now)
 
     def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
-        """Nothing is acknowledged; the terminal keeps its copy and is asked for it again."""
-        self._facts = [f for f in failed.facts if not isinstance(f, _ASKED_AGAIN)] + self._facts
+        """Nothing is acknowledged; the terminal keeps its copy and is asked for it again. All else keeps its order."""
+        self._handed_back += [f for f in self._lane.not_recorded(failed.facts) if not isinstance(f, _ASKED_AGAIN)]
         if failed.attempt != self._attempt:
             return  # sent before the failure was known, and not tried
         self._attempt += 1
-        self._facts = [f for f in self._facts if not isinstance(f, _ASKED_AGAIN)]
+        self._facts = [f for f in self._lane.not_recorded(self._facts) if not isinstance(f, _ASKED_AGAIN)]
         self._log.failed()
         self._record_due = now + RECORD_RETRY_MS
         self._line.tell(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
@@ -365,24 +359,36 @@ class Pump:
             self._synchronise(now, on_quiet_line=True)
         self._facts += self._security.due(wall)
         if (head_due := self._head_due) is not None and head_due <= now:
-            self._request(self._head.put(now), now, self._take_put)
+            self._questions.put(self.talk, self._head.put(now), now, self._take_put)
 
     def _take_put(self, reply: m.Reply | None, now: int, wall: int) -> None:
         self._actions += self._head.answered(reply)
 
     # -- what comes out ------------------------------------------------------------------------------------------------
 
-    def _request(self, message: m.Request, now: int, then: Callable[[m.Reply | None, int, int], None]) -> None:
-        self._waiting[self.talk.request(message, now)] = then
+    def _moment(self, now: int, wall: int) -> Moment:
+        talk, records = self.talk, self._record_due is None
+        return Moment(
+            now, wall, talk.terminal_uptime(now), self._log.durable, records, lambda said: money_line.fits(talk, said)
+        )
+
+    def _take_money(self) -> None:
+        self._facts += self._lane.facts
+        self._actions += self._lane.answers
+        self._lane.facts, self._lane.answers = [], []
 
     def _finish(self, now: int, wall: int) -> list[a.Action]:
         self._hear(now, wall)  # a request that failed at once
-        if self._facts and self._record_due is None:
-            self._actions.append(a.Record(self._attempt, wall, tuple(self._facts)))
-            self._facts = []
+        while money_line.say(self._lane, self.talk, self._moment(now, wall)):
+            self._hear(now, wall)
+        self._take_money()
+        if self._record_due is None and (facts := (*self._handed_back, *self._facts)):
+            self._actions.append(a.Record(self._attempt, wall, facts))
+            self._handed_back, self._facts = [], []
         if not self._pairing.keeping and (wire := self.talk.outgoing(now)):
             self._actions.append(a.Write(wire))
-        show = a.Show(self._line.state, self._line.notices, self._hello, self._pairing.pinned, self._pairing.view)
+        notices, pairing = (*self._lane.notices, *self._line.notices), self._pairing
+        show = a.Show(self._line.state, notices, self._hello, pairing.pinned, pairing.view, self._lane.view)
         if show != self._shown:
             self._shown = show
             self._actions.append(show)

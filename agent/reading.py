@@ -174,7 +174,9 @@ class Reading:
         """
         rows = self._all(_FINDINGS, since, _SHOWN_OF_A_KIND)
         return tuple(
-            Notice(_NOTICE_OF_KIND[row["kind"]], row["at"], _flat(json.loads(row["facts"])), row["seq"], row["more"])
+            Notice(
+                _code(row["kind"], facts := _flat(json.loads(row["facts"]))), row["at"], facts, row["seq"], row["more"]
+            )
             for row in rows
         )
 
@@ -196,6 +198,12 @@ class Reading:
                 _("The views cannot be read: {reason}.").format(reason=error),
                 _("Try again; if it stays so, make them anew with: counterfoil journal rebuild"),
             ) from error
+
+
+def _code(kind: str, facts: dict[str, str]) -> NoticeCode:
+    if kind == "money.outcome":
+        return NoticeCode.MONEY_CONTRADICTED if "contradicts" in facts else NoticeCode.MONEY_DIFFERS
+    return _NOTICE_OF_KIND[kind]
 
 
 def _flat(facts: dict[str, Any]) -> dict[str, str]:

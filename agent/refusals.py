@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.actions import Refusal
-from agent.errors import LinkError
+from agent.actions import LaneReason, LaneRefusal, Refusal
+from agent.errors import CounterfoilError, LinkError
 from agent.language import _
 from protocol.events import FailReason
 from protocol.messages import Error, ErrorCode
@@ -73,3 +73,76 @@ def order_refused(refusal: Refusal | None) -> LinkError:
         (_("The pairing came to nothing."), _("Begin again with: counterfoil terminal pair")),
     )
     return LinkError(what, todo)
+
+
+def stopped(broken: Exception) -> CounterfoilError:
+    """The pump broke: nothing is recorded or asked any more."""
+    return CounterfoilError(
+        _("The agent has stopped recording: {reason}.").format(reason=broken),
+        _("Start it again, and report this; the terminal keeps its events until then."),
+    )
+
+
+def anonymous() -> CounterfoilError:
+    return CounterfoilError(
+        _("Such a decision needs a name and a reason."),
+        _("Say who decides with --operator, and why with --reason."),
+    )
+
+
+def lane_refused(refusal: LaneRefusal | None) -> LinkError:
+    """A money order, or a decision about one, that was not carried out. None: it took too long."""
+    if refusal is None:
+        return LinkError(
+            _("It is not known whether that was recorded."),
+            _("Look with counterfoil intent list, and say it again if it was not."),
+        )
+    what, todo = {
+        LaneReason.BUSY: (
+            _("The terminal is at work on another request ({reference})."),
+            _("Wait until that has ended, and try again."),
+        ),
+        LaneReason.UNKNOWN: (
+            _("What became of the request {reference} is not known yet; no other goes out."),
+            _(
+                "Leave the terminal connected: it is asked by itself. After two minutes, see: counterfoil intent park --help"
+            ),
+        ),
+        LaneReason.FOR_PEOPLE: (
+            _("What became of the request {reference} is not known yet; no other goes out."),
+            _("Look at the terminal's slips, then say how it ended with: counterfoil intent resolve"),
+        ),
+        LaneReason.PARKED: (
+            _("The request {reference} was put aside before its outcome was known."),
+            _("Look at the terminal's slips, then say how it ended with: counterfoil intent resolve"),
+        ),
+        LaneReason.NOT_CONNECTED: (
+            _("The terminal is not connected; nothing was sent."),
+            _("See that it is on and its cable is in, and try again."),
+        ),
+        LaneReason.ROLLED_BACK: (
+            _("The terminal's log was put back or contradicts itself; no money request goes out."),
+            _("Find out who did it, then decide with: counterfoil intent accept-log"),
+        ),
+        LaneReason.NOT_SPOKEN: (
+            _("This terminal's protocol has no words for that request; nothing was sent."),
+            _("Do it at the terminal itself."),
+        ),
+        LaneReason.OTHER_ORDER: (
+            _("The reference {reference} stands for another request already; nothing was sent."),
+            _("Make a new reference for a new request."),
+        ),
+        LaneReason.NOT_RECORDED: (
+            _("The journal cannot be written; nothing was sent."),
+            _("Free some space on the disk, and try again."),
+        ),
+        LaneReason.TOO_EARLY: (
+            _("The outcome of {reference} has been unknown for less than two minutes."),
+            _("Wait until they are over, or say now how it ended with: counterfoil intent resolve"),
+        ),
+        LaneReason.NOT_OPEN: (
+            _("There is nothing of that kind to decide about."),
+            _("See what is open with: counterfoil intent list"),
+        ),
+    }[refusal.reason]
+    return LinkError(what.format(reference=refusal.reference), todo)

@@ -14,7 +14,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, InvalidStateError
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from agent import actions as a
@@ -25,8 +26,10 @@ from agent.home import Home
 from agent.journal.entries import Entry
 from agent.journal.keys import Signer
 from agent.journal.kinds import Fact, TerminalPaired
+from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head
 from agent.journal.store import Journal
+from agent.money import history
 from agent.notices import pairing_words
 from agent.pairing import unsaid
 from agent.port import Port
@@ -48,8 +51,13 @@ LOOK_MS = 5_000
 """How often the port's name is looked at: a link that leads to another device now means that one."""
 _ENDED_BEFORE = (a.Refusal.NOTHING_TO_CONFIRM, a.Refusal.FAILED)
 """The pairing came to nothing before the order: its own words say why."""
+LONGEST_WAIT_MS = 86_400_000
+"""Nobody waits longer, whatever is asked for."""
 ORDER_S = 15
 """How long an order of the desk about the pairing may take; what it waits for is this computer's disk."""
+
+
+_Told = a.Answer | a.Done | a.Ended
 
 
 class Runner:
@@ -66,6 +74,7 @@ class Runner:
         own = link_keys.own(home.link_key) if pairs else b""
         pinned = link_keys.pinned(home.terminal_key) if pairs else None
         head, last_events = journal.head, journal.last_events()
+        money = history((entry.at, fact) for entry, fact in money_entries(journal))
 
         def converse(peer: bytes | None) -> Conversation:
             return Conversation(
@@ -86,6 +95,9 @@ class Runner:
             head_note=head.note,
             head_at=head.at,
             line_rate=settings.line_rate,
+            intents=money.intents,
+            ended=money.ended,
+            rollbacks=money.rollbacks,
         )
         self._pump.terminal_time = head.at if last_events else 0  # what came before was said by no terminal
         self.head: Head = head
@@ -99,7 +111,7 @@ class Runner:
         self._port: Port | None = None
         self._reopen_at: int | None = None
         self._look_at: int | None = None
-        self._tokens: dict[int, Future[a.Answer | a.Done]] = {}
+        self._tokens: dict[int, Future[_Told]] = {}
         self._last_token = 0
         projection = Projection(home.views, settings.time_zone)
         try:
@@ -196,15 +208,42 @@ class Runner:
         if answer.refusal is not None:
             raise order_refused(answer.refusal)
 
-    def _await(self, made: Callable[[int], a.Input], timeout_s: float) -> a.Answer | a.Done | None:
-        answer: Future[a.Answer | a.Done] = Future()
+    def money(
+        self, made: Callable[[int], a.MoneyInput], timeout_ms: int, gone: Future[None] | None = None
+    ) -> a.Ended | None:
+        """Give the lane an order, or decide about one; what became of it, or None where that is not known in time.
+
+        gone: done once whoever asked is gone, which ends the wait. Whoever waits no longer is told to the lane: nothing is
+        sent a second time for somebody who has left.
+        """
+        given: list[int] = []
+
+        def noted(token: int) -> a.MoneyInput:
+            given.append(token)
+            return made(token)
+
+        answer = self._await(noted, timeout_ms / 1000, gone)
+        if answer is None:
+            self._inbox.put(a.Abandon(given[0]))
+        return answer if isinstance(answer, a.Ended) else None
+
+    def money_entries(self) -> list[tuple[Entry, Fact]]:
+        """What the journal says of money requests, in its order. Raises JournalError."""
+        return self._storage.money_entries()
+
+    def _await(
+        self, made: Callable[[int], a.Input], timeout_s: float, gone: Future[None] | None = None
+    ) -> _Told | None:
+        answer: Future[_Told] = Future()
+        if gone is not None:
+            gone.add_done_callback(lambda _: answer.cancel())
         with self._changed:
             self._last_token += 1
             token = self._last_token
             self._tokens[token] = answer
         self._inbox.put(made(token))
         try:
-            return answer.result(timeout_s)
+            return answer.result(max(0, min(timeout_s, LONGEST_WAIT_MS / 1000)))
         except (TimeoutError, CancelledError):
             return None
         finally:
@@ -217,7 +256,7 @@ class Runner:
     def wait(self, revision: int, timeout_ms: int) -> int:
         """Until the revision is above `revision`, or the time is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self.revision > revision, timeout_ms / 1000)
+            self._changed.wait_for(lambda: self.revision > revision, max(0, min(timeout_ms, LONGEST_WAIT_MS)) / 1000)
             return self.revision
 
     # -- the loop ------------------------------------------------------------------------------------------------------
@@ -253,7 +292,7 @@ class Runner:
             self._close_port()
         kept: a.Input | None = None
         actions = self._pump.step(_monotonic(), _wall(), given)
-        actions.sort(key=lambda action: isinstance(action, a.Done))  # whoever ordered it then sees it shown
+        actions.sort(key=lambda action: isinstance(action, a.Done | a.Ended))  # whoever ordered it then sees it shown
         for action in actions:
             if isinstance(action, a.Pin):
                 kept = self._keep(action.peer)
@@ -280,10 +319,11 @@ class Runner:
                 self._write(data)
             case a.Record() | a.CompareHead():
                 self._storage.put(action)
-            case a.Answer() | a.Done():
+            case a.Answer() | a.Done() | a.Ended():
                 waiting = self._tokens.get(action.token)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(action)
+                if waiting is not None:
+                    with suppress(InvalidStateError):  # whoever asked has just gone
+                        waiting.set_result(action)
             case a.Show():
                 if action.state is not self.shown.state:
                     self._since = self.now()

@@ -7,10 +7,11 @@ brought up to the journal whenever the queue is empty, so that nothing waits for
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from queue import Empty, SimpleQueue
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
@@ -29,6 +30,7 @@ from agent.journal.kinds import (
     TerminalSaid,
     to_draft,
 )
+from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head
 from agent.journal.store import Journal
 from agent.language import _
@@ -38,6 +40,8 @@ from protocol.messages import DepositUpdate, Settlement, TariffNotice
 MOST_FACTS = 256
 """Facts in one commit; a terminal sends at most 64 events beyond the last acknowledgement."""
 READ_S = 30
+READ_AT_ONCE = 1_024
+"""Entries on money requests that are read in one turn: nothing that is to be recorded waits for the rest."""
 VIEWS_RETRY_S = 5
 MOST_BEHIND = 2048
 """Entries that the views may lag behind a busy journal."""
@@ -56,7 +60,16 @@ class _Read:
     entry: Future[Entry] = field(default_factory=Future)
 
 
-_Request = Record | CompareHead | _Read
+@dataclass(frozen=True, slots=True)
+class _ReadMoney:
+    """All that the journal says of money requests, piece by piece."""
+
+    rest: Iterator[tuple[Entry, Fact]]
+    so_far: list[tuple[Entry, Fact]] = field(default_factory=list)
+    found: Future[list[tuple[Entry, Fact]]] = field(default_factory=Future)
+
+
+_Request = Record | CompareHead | _Read | _ReadMoney
 
 
 class Storage:
@@ -88,6 +101,12 @@ class Storage:
         request = _Read(seq)
         self._queue.put(request)
         return request.entry.result(READ_S)
+
+    def money_entries(self) -> list[tuple[Entry, Fact]]:
+        """The journal's entries on money requests, in order; waits its turn. Raises JournalError."""
+        request = _ReadMoney(money_entries(self._journal))
+        self._queue.put(request)
+        return request.found.result(READ_S)
 
     def close(self) -> None:
         """Commits what is queued, closes both databases."""
@@ -146,6 +165,8 @@ class Storage:
                 records = []
                 if isinstance(request, CompareHead):
                     self._compare(request)
+                elif isinstance(request, _ReadMoney):
+                    self._read_money(request)
                 else:
                     self._read(request)
         self._commit(records)
@@ -155,7 +176,7 @@ class Storage:
             return
         facts = [fact for record in records for fact in record.facts]
         try:
-            drafts, last_event = self._drafts(facts)
+            drafts, last_event, contradictions = self._drafts(facts)
             head = self._journal.append(drafts, records[-1].at)
         except Exception as error:  # whatever it is: nothing is acknowledged, and it is said
             known = error if isinstance(error, CounterfoilError) else _unforeseen(error)
@@ -167,12 +188,15 @@ class Storage:
             if isinstance(fact, HeadMismatch):
                 with suppress(OSError):  # the entry itself holds the note, whole
                     heads.set_aside(self._home, fact.remembered)
-        self._answered(Recorded(last_event, head.size, head.note))
+        self._answered(Recorded(last_event, head.size, head.note, tuple(facts), contradictions))
 
-    def _drafts(self, facts: Sequence[Fact]) -> tuple[list[Draft], tuple[str, int] | None]:
-        """The drafts of the facts, and the last event among them. An event that the journal holds already makes no second
-        entry; one that it holds in other words is recorded as contradicted."""
+    def _drafts(
+        self, facts: Sequence[Fact]
+    ) -> tuple[list[Draft], tuple[str, int] | None, tuple[EventContradicted, ...]]:
+        """The drafts of the facts, the last event among them, and what was told in other words. An event that the journal
+        holds already makes no second entry; one that it holds in other words is recorded as contradicted."""
         drafts: list[Draft] = []
+        contradictions: list[EventContradicted] = []
         told: dict[tuple[str, str, int], bytes] = {}
         last_events = self._journal.last_events()
         last_event = None
@@ -189,20 +213,21 @@ class Storage:
                     first = told.get((*epoch, number)) or self._first_telling(*epoch, number)
                     again = (event.log_epoch, number, event.sha256.hex())
                     if first != event.sha256 and again not in self._contradicted():
-                        drafts.append(self._draft(_contradiction(fact, first)))
+                        contradictions.append(_contradiction(fact, first))
+                        drafts.append(self._draft(contradictions[-1]))
                         self._contradicted().add(again)
                     continue
                 last_events[epoch] = number
                 told[*epoch, number] = event.sha256
             if isinstance(fact, LogRolledBack):
-                if any(_is_covered(fact, by) for by in self._rolled_back()):
+                if any(by.covers(fact) for by in self._rolled_back()):
                     continue  # signed at an earlier start; the log is still as short
                 self._rolled_back().append(fact)
             draft = self._draft(fact)
             drafts.append(draft)
             if (mark := event_mark(draft.kind, draft.body)) is not None:
                 last_events[mark.terminal, mark.log_epoch] = mark.number
-        return drafts, last_event
+        return drafts, last_event, tuple(contradictions)
 
     def _contradicted(self) -> set[tuple[str, int, str]]:
         """Second tellings that stand in the journal: (log epoch, number, SHA-256). Few, and asked for seldom."""
@@ -243,6 +268,18 @@ class Storage:
         except Exception as error:
             request.entry.set_exception(error)
 
+    def _read_money(self, request: _ReadMoney) -> None:
+        try:
+            some = list(islice(request.rest, READ_AT_ONCE))
+        except Exception as error:
+            request.found.set_exception(error)
+            return
+        request.so_far.extend(some)
+        if len(some) < READ_AT_ONCE:
+            request.found.set_result(request.so_far)
+        else:
+            self._queue.put(request)  # behind what came meanwhile
+
     def _catch_up(self) -> None:
         """The views can be made anew at any time: whatever is wrong with them, recording goes on."""
         try:
@@ -252,12 +289,6 @@ class Storage:
                 with suppress(Exception):
                     self._projection.rebuild(self._journal)
         self._changed(self._journal.head)
-
-
-def _is_covered(fact: LogRolledBack, by: LogRolledBack) -> bool:
-    """The rollback was found before: nothing has been recorded since, and the log is no shorter."""
-    same = (fact.terminal, fact.log_epoch, fact.journal_has) == (by.terminal, by.log_epoch, by.journal_has)
-    return same and by.last_written <= fact.last_written
 
 
 def _unforeseen(error: Exception) -> JournalError:

@@ -9,16 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agent.lane_types import IntentDetail, IntentView, LaneState, LaneView, MoneyView
 from agent.language import choose_language, language, translator
+from agent.orders import MoneyAction, MoneyOrder, MoneyState
 from protocol.money import Money
 
 __all__ = [
     "Capability",
+    "DepositView",
     "EchoReport",
     "Head",
+    "IntentDetail",
+    "IntentView",
+    "LaneState",
+    "LaneView",
     "LinkState",
     "LinkView",
     "Money",
+    "MoneyAction",
+    "MoneyOrder",
+    "MoneyState",
+    "MoneyView",
     "Notice",
     "NoticeCode",
     "PairingFailed",
@@ -27,6 +38,7 @@ __all__ = [
     "ProductLine",
     "SelfTestItem",
     "SelfTestReport",
+    "SettleView",
     "Status",
     "SyncResult",
     "TerminalInfo",
@@ -128,6 +140,13 @@ class NoticeCode(StrEnum):
     """At a start, another key stood pinned than the one recorded last."""
     KEY_DAMAGED = "key_damaged"
     """The file of the terminal's key holds none; no agent can start."""
+    MONEY_UNKNOWN = "money_unknown"
+    """What became of a money request is not known; no other goes out."""
+    MONEY_PARKED = "money_parked"
+    MONEY_DIFFERS = "money_differs"
+    """The terminal took or gave something else than it was asked for."""
+    MONEY_CONTRADICTED = "money_contradicted"
+    """A money request ended otherwise than was recorded before."""
     RECORDING_STOPPED = "recording_stopped"
     """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
 
@@ -197,6 +216,26 @@ class LinkView:
     paired: bool = False
     fingerprint: str | None = None
     pairing: PairingView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettleView:
+    """settled: the host took the batch; else response_code (ISO 8583 field 39) says why not."""
+
+    settled: bool
+    batch: str | None = None
+    response_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DepositView:
+    """How the return of a deposit stands with the provider. documents: what it asks for, by its own names."""
+
+    ticket: str
+    state: str
+    amount_minor: int
+    currency: int
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +324,7 @@ class Status:
     notices: tuple[Notice, ...]
     revision: int
     """Grows by one with every change that a screen could show."""
+    lane: LaneView = field(default_factory=LaneView)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ the first of its record has a `<name>_currency`); times are ms UTC; hashes are h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar
 
 from agent.journal.entries import Draft
+from agent.journal.meanings import means as _means
+from agent.journal.money_kinds import MoneyFact, MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
+from agent.orders import MoneyAction, MoneyState
 from protocol.masking import mask_pan
 from protocol.messages import (
     Deduction,
@@ -27,6 +30,8 @@ from protocol.messages import (
     UnsolicitedEvent,
 )
 from protocol.money import Money
+
+__all__ = ["MoneyAction", "MoneyIntent", "MoneyOutcome", "MoneyParked", "MoneyRollbackAccepted", "MoneyState"]
 
 # ruff: noqa: RUF009  _means() makes a dataclass field
 
@@ -54,11 +59,6 @@ MESSAGE_KINDS: dict[type, str] = {
 FOUND = (
     "true where the agent found it so at its start: it was killed before it could say so, or a hand changed the file"
 )
-
-
-def _means(text: str) -> Any:
-    """A field without a default; the text goes into docs/journal.md."""
-    return field(metadata={"means": text})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class EventUnreadable:
     event: EventId = _means("which event")
     message_type: int = _means("the message type on the wire")
     reason: str = _means("why it cannot be understood")
-    raw: str = field(default="", metadata={"means": "its first 512 bytes in hexadecimal, card and track data masked"})
+    raw: str = _means("its first 512 bytes in hexadecimal, card and track data masked", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class TerminalPaired:
     terminal: str = _means("the terminal's id")
     public_key: bytes = _means("its static X25519 public key")
     replaced: bytes | None = _means("the key that was pinned before, where that was another")
-    found: bool | None = field(default=None, metadata={"means": FOUND})
+    found: bool | None = _means(FOUND, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class TerminalUnpaired:
     kind: ClassVar[str] = "terminal.unpaired"
     terminal: str = _means("the terminal's id")
     public_key: bytes = _means("the key that was pinned")
-    found: bool | None = field(default=None, metadata={"means": FOUND})
+    found: bool | None = _means(FOUND, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +191,11 @@ class LogRolledBack:
     log_epoch: str = _means("the epoch of its log")
     last_written: int = _means("last event number that the terminal now has")
     journal_has: int = _means("last event number that the journal holds")
+
+    def covers(self, later: LogRolledBack) -> bool:
+        """The later finding is this one again: nothing was recorded in between, and the log is no shorter."""
+        same = (later.terminal, later.log_epoch, later.journal_has) == (self.terminal, self.log_epoch, self.journal_has)
+        return same and self.last_written <= later.last_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +246,7 @@ Fact = (
     | SecuritySeen
     | LineFlooded
     | HeadMismatch
+    | MoneyFact
 )
 
 KINDS: dict[str, type] = {
@@ -262,6 +268,10 @@ KINDS: dict[str, type] = {
     "security.seen": SecuritySeen,
     "line.flooded": LineFlooded,
     "head.mismatch": HeadMismatch,
+    "money.intent": MoneyIntent,
+    "money.outcome": MoneyOutcome,
+    "money.parked": MoneyParked,
+    "money.rollback_accepted": MoneyRollbackAccepted,
 }
 """kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""
 
@@ -296,6 +306,10 @@ def to_draft(fact: Fact, token_hmac: TokenHmac) -> Draft:
             body = _plain(fact)
             del body["raw"]
             return Draft(fact.kind, body, {"raw": raw} if raw else {})
+        case MoneyOutcome(reason=reason) | MoneyParked(reason=reason) | MoneyRollbackAccepted(reason=reason):
+            body = _plain(fact)
+            body.pop("reason", None)
+            return Draft(fact.kind, body, {"reason": reason} if reason else {})
     return Draft(fact.kind, _plain(fact))
 
 

@@ -17,6 +17,9 @@ from agent.language import _
 
 SCHEMA_VERSION = 1
 _CHUNK = 512
+_STRETCH = 32_768
+_TAIL = 128
+"""Bytes at an entry's end that hold its kind, seq and v."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +87,21 @@ class Reader:
         stop = self.size if stop is None else stop
         for low in range(max(start, 0), stop, _CHUNK):
             bounds = (low, min(low + _CHUNK, stop))
-            rows = self._all(
-                "SELECT seq, CAST(body AS BLOB) FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq", bounds
-            )
-            private: dict[int, dict[str, str]] = defaultdict(dict)
-            for seq, field, value in self._all(
-                "SELECT seq, field, value FROM private WHERE seq >= ? AND seq < ?", bounds
-            ):
-                private[seq][field] = value
-            for seq, raw in rows:
-                yield _entry(seq, raw, private.get(seq, {}))
-            if len(rows) < bounds[1] - low:
+            count = 0
+            for entry in self._entries_where("seq >= ? AND seq < ?", bounds):
+                count += 1
+                yield entry
+            if count < bounds[1] - low:
                 return
+
+    def _entries_where(self, test: str, parameters: tuple[int, ...]) -> Iterator[Entry]:
+        """Few enough to hold. test: SQL on `seq`."""
+        rows = self._all(f"SELECT seq, CAST(body AS BLOB) FROM entry WHERE {test} ORDER BY seq", parameters)  # noqa: S608
+        private: dict[int, dict[str, str]] = defaultdict(dict)
+        for seq, field, value in self._all(f"SELECT seq, field, value FROM private WHERE {test}", parameters):  # noqa: S608
+            private[seq][field] = value
+        for seq, raw in rows:
+            yield _entry(seq, raw, private.get(seq, {}))
 
     def raw_entry(self, seq: int) -> bytes:
         """The bytes that the leaf hashes. Raises NotFound."""
@@ -148,6 +154,22 @@ class Reader:
         query = f"SELECT max(seq) FROM entry WHERE seq >= ? AND seq < ? AND ({tests})"  # noqa: S608
         (seq,) = self._one(query, (start, self.size, *marks))
         return None if seq is None else self.entry(seq)
+
+    def all_of(self, beginnings: Iterable[str]) -> Iterator[Entry]:
+        """Every entry whose kind begins with one of these, in order; only those are decoded. Raises JournalDamaged.
+
+        A kind stands near the end of its entry, after the body: no more of an entry is searched.
+        """
+        marks = [f'"kind":"{beginning}'.encode() for beginning in beginnings]
+        tests = " OR ".join(["instr(tail, ?)"] * len(marks))
+        tails = f"SELECT seq, substr(CAST(body AS BLOB), -{_TAIL}) AS tail FROM entry WHERE seq >= ? AND seq < ?"  # noqa: S608
+        query = f"WITH tails AS MATERIALIZED ({tails}) SELECT seq FROM tails WHERE {tests} ORDER BY seq"  # noqa: S608
+        size = self.size
+        for low in range(0, size, _STRETCH):
+            found = [seq for (seq,) in self._all(query, (low, min(low + _STRETCH, size), *marks))]
+            for first in range(0, len(found), _CHUNK):
+                some = tuple(found[first : first + _CHUNK])
+                yield from self._entries_where(f"seq IN ({', '.join('?' * len(some))})", some)
 
     # The terminal's event stream
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from agent import actions as a
 from agent.journal.kinds import EventGap, EventUnreadable, Fact, TerminalSaid
+from agent.money import OpenIntent
 from agent.pump import Pump
 from protocol.conversation import Conversation
 from protocol.dialect import LinkKeys, Role
@@ -24,6 +25,7 @@ from protocol.messages import (
     Sync,
     SyncReply,
     TerminalHello,
+    UnsolicitedEvent,
 )
 
 AGENT, TERMINAL, STRANGER = (KeyPair.from_private(bytes([n]) * 32) for n in (1, 2, 3))
@@ -65,6 +67,7 @@ class Bench:
         simulated: bool = False,
         pinned: bytes | None = TERMINAL.public,
         dialect: str = "native",
+        intents: tuple[OpenIntent, ...] = (),
     ) -> None:
         self.now = 0
         self.hello = hello
@@ -81,6 +84,7 @@ class Bench:
             last_events=last_events or {},
             head_size=1,
             head_note="note 1",
+            intents=intents,
         )
         self.wire: list[bytes] = []
         self.records: list[a.Record] = []
@@ -88,6 +92,7 @@ class Bench:
         self.compared: list[str] = []
         self.answers: list[a.Answer] = []
         self.done: list[a.Done] = []
+        self.ended: list[a.Ended] = []
         self.told: list[ConversationEvent] = []
         self.heard: list[object] = []
         self.remembered: str | None = None
@@ -130,6 +135,8 @@ class Bench:
                     self.compared.append(note)
                 case a.Answer():
                     self.answers.append(action)
+                case a.Ended():
+                    self.ended.append(action)
         if kept is not None:
             self.give(kept)
 
@@ -189,7 +196,7 @@ class Bench:
         self.give(a.PortOpened())
         self.turn()
 
-    def say(self, *events: DeviceEvent) -> None:
+    def say(self, *events: UnsolicitedEvent) -> None:
         for each in events:
             self.terminal.send(each, self.now)
         self.turn()
@@ -205,8 +212,15 @@ class Bench:
                         last = (fact.event.log_epoch, fact.event.number or 0)
                     case EventGap():
                         last = (fact.log_epoch, fact.last)
-            self.give(a.Recorded(last, self.size, f"note {self.size}"))
+            self.give(a.Recorded(last, self.size, f"note {self.size}", record.facts))
         self.records.clear()
+        self.turn()
+
+    def fail(self) -> None:
+        """It commits nothing of what was asked for."""
+        failed, facts = self.records[-1].attempt, tuple(self.facts)
+        self.records.clear()
+        self.give(a.RecordFailed(failed, facts, "The disk is full.", "Free some space."))
         self.turn()
 
     @property

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import stat
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +24,19 @@ from agent.errors import CounterfoilError, HomeError, LinkError, NotFound
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session, open_desk
-from agent.views import Capability, LinkState, Money, NoticeCode, PairingFailed, PairingStage, PairingView
+from agent.views import (
+    Capability,
+    LaneState,
+    LinkState,
+    Money,
+    MoneyAction,
+    MoneyOrder,
+    MoneyState,
+    NoticeCode,
+    PairingFailed,
+    PairingStage,
+    PairingView,
+)
 from tests.conftest import Simulator, entries_of, until
 
 DAY = "2026-03-02"
@@ -65,6 +81,123 @@ def test_the_day_equals_the_terminals_own_ledger(desk: Desk, terminal: Simulator
 
 def test_today_is_the_day_of_the_terminals_clock(desk: Desk) -> None:
     assert desk.today().date == DAY
+
+
+def test_a_money_request_ends_once_and_is_found_again(desk: Desk) -> None:
+    order = MoneyOrder("0192e5a0c1d27abc8def0123456789ab", MoneyAction.SALE, Money(38_800), operator="Li")
+    view = desk.money(order, 20_000)
+    assert (view.state, view.amount_minor, view.currency, view.differs) == ("approved", 38_800, 156, False)
+    assert desk.money(order, 5_000) == view
+    with pytest.raises(LinkError, match="stands for another request") as refused:
+        desk.money(MoneyOrder(order.reference, MoneyAction.SALE, Money(38_801)), 5_000)
+    assert refused.value.todo
+    (row,) = desk.intents()
+    assert (row.reference, row.action, row.state, row.amount_minor, row.operator) == (
+        order.reference,
+        "sale",
+        "approved",
+        38_800,
+        "Li",
+    )
+    detail = desk.intent("0192E5A0")
+    assert detail.row == row
+    assert [entry["kind"] for entry in detail.entries] == ["money.intent", "money.outcome"]
+    with pytest.raises(NotFound):
+        desk.intent("ffff")
+    assert desk.status().lane.state is LaneState.IDLE
+
+
+def test_the_batch_is_closed_and_a_deposit_applied_for(desk: Desk) -> None:
+    """Of `classic` the deposit is ¥199, and one application is under way at a time (docs/simulator.md, The deposit)."""
+    with pytest.raises(LinkError):
+        desk.apply_for_deposit("0192e5a0c1d27abc8def0123456789ab", Money(19_901), "above the deposit")
+    reference = "0192e5a0c1d27abc8def0123456789ac"
+    view = desk.apply_for_deposit(reference, Money(19_900), "the device was sent back")
+    assert (view.state, view.amount_minor, view.currency, bool(view.ticket)) == ("submitted", 19_900, 156, True)
+    assert desk.apply_for_deposit(reference, Money(19_900), "the device was sent back") == view
+    with pytest.raises(LinkError):
+        desk.apply_for_deposit("0192e5a0c1d27abc8def0123456789ad", Money(19_900), "once more")
+    sale = desk.money(MoneyOrder("0192e5a0c1d27abc8def0123456789ae", MoneyAction.SALE, Money(500)), 20_000)
+    settled = desk.settle()
+    assert (settled.settled, settled.batch) == (True, sale.batch)
+
+
+def test_what_is_not_open_is_not_decided_about(desk: Desk) -> None:
+    reference = "0192e5a0c1d27abc8def0123456789ab"
+    with pytest.raises(LinkError, match="decide about"):
+        desk.park(reference, "Wang", "because")
+    with pytest.raises(LinkError, match="decide about"):
+        desk.resolve(reference, MoneyState.APPROVED, "Wang", "because")
+    with pytest.raises(LinkError, match="decide about"):
+        desk.accept_rollback("Wang", "because")
+    for operator, reason in (("", "because"), ("Wang", "  ")):
+        with pytest.raises(CounterfoilError, match="name and a reason"):
+            desk.resolve(reference, MoneyState.APPROVED, operator, reason)
+    with pytest.raises(LinkError, match="no words"):
+        desk.money(MoneyOrder(reference, MoneyAction.SALE, Money(-1)), 5_000)
+    assert desk.intents() == ()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"method": "park", "arguments": {"reference": [1], "operator": "W", "reason": "x"}},
+        {"method": "resolve", "arguments": {"reference": {}, "state": "approved", "operator": "W", "reason": "x"}},
+        {"method": "resolve", "arguments": {"reference": "0" * 32, "state": 7, "operator": "W", "reason": "x"}},
+        {"method": "confirm_pairing", "arguments": {"number": [], "replace": "x"}},
+        {"method": "wait", "arguments": {"revision": [], "timeout_ms": 1}},
+        {"method": "money", "arguments": {"order": {"reference": 1}, "timeout_ms": 1}},
+        {"method": "money", "arguments": {"order": {}, "timeout_ms": 1, "gone": None}},
+        {"method": "money", "arguments": [1]},
+        {"method": "close", "arguments": {}},
+        {"method": "__init__", "arguments": {}},
+    ],
+)
+def test_what_makes_no_sense_on_the_socket_is_answered_and_harms_nobody(
+    call: dict[str, object], terminal: Simulator, home_for: Callable[..., Home]
+) -> None:
+    home = home_for(terminal)
+    with agent_at_work(home, home.settings(), PassphraseSources()) as owner:
+        await_session(owner)
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(home.socket))
+            line.sendall(msgspec.json.encode(call) + b"\n")
+            answer = msgspec.json.decode(line.makefile("rb").readline())
+        assert answer["error"]["kind"] == "HomeError"
+        order = MoneyOrder("0192e5a0c1d27abc8def0123456789ab", MoneyAction.SALE, Money(500))
+        assert SocketDesk(home.socket).money(order, 20_000).state == "approved"
+
+
+ORDER_AND_WAIT = """
+import sys
+from pathlib import Path
+from agent.desk_socket import SocketDesk
+from agent.views import Money, MoneyAction, MoneyOrder
+order = MoneyOrder("0192e5a0c1d27abc8def0123456789ab", MoneyAction.SALE, Money(500))
+SocketDesk(Path(sys.argv[1])).money(order, 600_000)
+"""
+
+
+def test_whoever_ordered_and_was_killed_waits_no_longer(
+    simulator: Callable[..., Simulator], home_for: Callable[..., Home]
+) -> None:
+    """Else the lane would ask again in the name of somebody who has left the screen."""
+    home = home_for(simulator("--transactions", "0", "--speed", "1", "--customer", "nobody"))
+    with agent_at_work(home, home.settings(), PassphraseSources()) as owner:
+        await_session(owner)
+        asker = subprocess.Popen([sys.executable, "-c", ORDER_AND_WAIT, str(home.socket)])
+        until(lambda: owner.status().lane.state is LaneState.ASKED)
+
+        def waits() -> bool:
+            return "desk: asker" in {thread.name for thread in threading.enumerate()}
+
+        assert waits()
+        asker.kill()
+        asker.wait()
+        until(lambda: not waits())
+        assert owner.status().lane.state is LaneState.ASKED  # the customer may pay all the same
+        with pytest.raises(LinkError, match="at work on another"):
+            SocketDesk(home.socket).money(MoneyOrder("0" * 32, MoneyAction.SALE, Money(500)), 1_000)
 
 
 def test_an_empty_day_is_all_zero(desk: Desk) -> None:
@@ -115,6 +248,9 @@ def test_a_sync_ends_with_everything_recorded(desk: Desk, terminal: Simulator) -
 
 
 def test_waiting_ends_with_a_change_or_with_its_time(desk: Desk, terminal: Simulator) -> None:
+    until(
+        lambda: desk.wait(desk.status().revision, 300) == desk.status().revision
+    )  # the day's settlement, the head's put
     revision = desk.status().revision
     began = time.monotonic()
     assert desk.wait(revision, 100) == revision

@@ -45,6 +45,21 @@ def test_a_number_at_the_bound_does_not_raise_out_of_the_pump(acknowledged: int,
     assert bench.heard[-1].start == start  # type: ignore[attr-defined]
 
 
+def test_what_an_earlier_session_told_is_not_acknowledged_before_this_one_told_it_too() -> None:
+    """tests/dst: the log was put back in between, and held another event of that number, which was never recorded."""
+    bench = Bench(hello=replace(HELLO, last_written=1, last_acknowledged=0))
+    bench.connect()
+    bench.say(event(1))
+    bench.give(a.PortLost("pulled"))
+    bench.boot()
+    bench.connect()
+    bench.record()
+    assert bench.acks() == []
+    bench.say(replace(event(1), at=2))
+    bench.record()
+    assert bench.acks() == [1]
+
+
 # -- gaps --------------------------------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from agent.errors import JournalError
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.engine import OperationalError
-from agent.journal.entries import Draft
+from agent.journal.entries import Draft, Entry
 from agent.journal.heads import Verdict
 from agent.journal.kinds import (
     EventGap,
@@ -30,7 +30,9 @@ from agent.journal.kinds import (
     TerminalSaid,
     to_draft,
 )
-from agent.journal.reader import Head
+from agent.journal.money_entries import money_entries
+from agent.journal.money_kinds import MoneyRollbackAccepted
+from agent.journal.reader import Head, Reader
 from agent.journal.store import Journal
 from agent.projection import Projection
 from agent.storage import Storage, StorageAnswer
@@ -269,3 +271,27 @@ def test_a_settlement_longer_than_an_entry_is_recorded_as_unreadable_and_blocks_
     entries = entries_of(Home(tmp_path))[1:]
     assert [entry.kind for entry in entries] == ["event.unreadable", "terminal.settlement", "event.contradicted"]
     assert entries[0].body["event"]["number"] == 1 and "told_kind" not in entries[2].body
+
+
+def test_what_is_to_be_recorded_does_not_wait_for_a_long_reading_of_money_requests(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 100,000 it takes seconds."""
+    decisions = [MoneyRollbackAccepted(terminal="SN1", operator="Wang", reason=str(n)) for n in range(5)]
+    shelf.put(*decisions)
+    assert isinstance(shelf.answer(), a.Recorded)
+    recorded = []
+
+    def reading(journal: Reader) -> Iterator[tuple[Entry, Fact]]:
+        for number, found in enumerate(money_entries(journal)):
+            if number == 1:
+                shelf.put(replace(decisions[0], reason="meanwhile"))
+            if number == 3:
+                recorded.append(shelf.answer())
+            yield found
+
+    monkeypatch.setattr(storage, "READ_AT_ONCE", 1)
+    monkeypatch.setattr(storage, "money_entries", reading)
+    found = [fact for _, fact in shelf.storage.money_entries()]
+    assert found[:5] == decisions
+    assert [type(answer) for answer in recorded] == [a.Recorded]

@@ -316,6 +316,30 @@ def test_a_notice_is_told_in_the_agents_words(opened: Any, desk: Any, text_of: A
     asyncio.run(look())
 
 
+OF_THE_LINE = {NoticeCode.WRONG_KEY, NoticeCode.KEY_REFUSED, NoticeCode.NOT_PAIRED}
+"""Told in the screens' own words: they can pair without a command line."""
+
+
+@pytest.mark.parametrize("code", list(NoticeCode))
+def test_every_notice_is_drawn(opened: Any, desk: Any, text_of: Any, settled: Any, code: NoticeCode) -> None:
+    """With an amount: where the screens hold standard output, it has no encoding, and the notice ended the program."""
+    from agent.notices import words
+
+    facts = {"action": "sale", "kind": "sale", "reference": "0" * 31 + "1", "amount_minor": "3800", "currency": "156"}
+    notice = Notice(code, desk.now.now, facts)
+    desk.publish(notices=(notice,))
+
+    async def look() -> None:
+        async with opened(desk, (120, 40)) as pilot:
+            await settled(pilot)
+            seen = "".join(text_of(pilot.app).split())
+            what = "".join(words(notice)[0].split())
+            assert what in seen or code in OF_THE_LINE
+            assert ("¥38.00" in seen) == ("¥38.00" in what)
+
+    asyncio.run(look())
+
+
 def test_a_notice_about_the_link_is_not_said_twice(opened: Any, desk: Any, text_of: Any) -> None:
     notice = Notice(NoticeCode.PORT_LOST, desk.now.now)
     desk.publish(notices=(notice,), link=replace(desk.now.link, state=LinkState.PORT_LOST))

@@ -6,6 +6,7 @@ from agent.journal import kinds
 from agent.journal.entries import HOLDS_EVENT, canonical
 from agent.journal.kinds import to_draft
 from agent.journal.kinds_page import kinds_table
+from agent.orders import LearnedBy, MoneyAction, MoneyState
 from protocol.messages import (
     Deduction,
     DeductionCause,
@@ -165,6 +166,63 @@ def test_the_other_kinds() -> None:
         "head.mismatch": (
             kinds.HeadMismatch(source="local", remembered="note", verdict="cut"),
             {"source": "local", "remembered": "note", "verdict": "cut"},
+        ),
+        "money.intent": (
+            kinds.MoneyIntent(
+                terminal="T1",
+                reference="ab" * 16,
+                action=MoneyAction.REFUND,
+                amount=Money(38_800),
+                original_reference="cd" * 16,
+                original_trace=None,
+                operator="Li",
+                log_epoch="e1",
+                last_event=7,
+                patience_ms=60_000,
+            ),
+            {
+                "terminal": "T1",
+                "reference": "ab" * 16,
+                "action": "refund",
+                "amount_minor": 38_800,
+                "currency": 156,
+                "original_reference": "cd" * 16,
+                "operator": "Li",
+                "log_epoch": "e1",
+                "last_event": 7,
+                "patience_ms": 60_000,
+            },
+        ),
+        "money.outcome": (
+            kinds.MoneyOutcome(
+                terminal="T1",
+                reference="ab" * 16,
+                state=MoneyState.APPROVED,
+                learned_by=LearnedBy.STATUS,
+                amount=Money(38_801),
+                differs=True,
+                event_number=8,
+                contradicts=MoneyState.VOIDED,
+            ),
+            {
+                "terminal": "T1",
+                "reference": "ab" * 16,
+                "state": "approved",
+                "learned_by": "status",
+                "amount_minor": 38_801,
+                "currency": 156,
+                "differs": True,
+                "event_number": 8,
+                "contradicts": "voided",
+            },
+        ),
+        "money.parked": (
+            kinds.MoneyParked(terminal="T1", reference="ab" * 16, operator="Li", reason=None),
+            {"terminal": "T1", "reference": "ab" * 16, "operator": "Li"},
+        ),
+        "money.rollback_accepted": (
+            kinds.MoneyRollbackAccepted(terminal="T1", operator="Li", reason=None),
+            {"terminal": "T1", "operator": "Li"},
         ),
     }
     for kind, (fact, body) in facts.items():
