@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,18 +16,22 @@ from zoneinfo import ZoneInfo
 
 import click
 import msgspec
+from click.core import ParameterSource
 
+from agent.commands.demo_scenario import list_scenarios, play_scenario
 from agent.commands.options import as_json, home_of, say_json
 from agent.commands.progress import progress_bar
+from agent.demo.stage import Stage, home_for_demo, put_aside, stage_of
+from agent.demo.story import story
 from agent.desk import Desk
-from agent.errors import HomeError, LinkError
+from agent.errors import LinkError
 from agent.home import Home
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.language import _
 from agent.opening import agent_at_work, make_home
 from agent.pairing_steps import pair_by_itself
 from agent.report import day_report
-from agent.settings import Invocation, Settings
+from agent.settings import Settings
 from agent.views import Status, Today
 
 SCREENS_GROUP = "counterfoil.screens"
@@ -37,12 +39,6 @@ PACE = 120
 """Simulated seconds a second on the screens: a twelve-hour day in six minutes."""
 READY_S = 20
 STALLED_S = 30
-KEPT = 3
-"""Earlier demos that stay in HOME/earlier."""
-_OF_A_DEMO = (
-    *(f"{name}{end}" for name in ("journal.db", "views.db") for end in ("", "-wal", "-shm")),
-    *("keys", "heads", "settings.toml", "simulator"),
-)
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -60,29 +56,6 @@ class Play(msgspec.Struct, frozen=True):
         return [(first + timedelta(days=n)).isoformat() for n in range(self.days)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """The folder HOME/simulator: what belongs to the simulated terminal, none of it the agent's."""
-
-    folder: Path
-
-    @property
-    def link(self) -> Path:
-        return self.folder / "terminal"
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def ledger(self) -> Path:
-        return self.folder / "ledger.jsonl"
-
-    @property
-    def play(self) -> Path:
-        return self.folder / "play.json"
-
-
 @click.command()
 @click.option(
     "--headless", is_flag=True, help="No screens: progress, a day report, exit 0. So it is without a terminal."
@@ -94,11 +67,19 @@ class _Stage:
 @click.option(
     "--date", type=click.DateTime(["%Y-%m-%d"]), default="2026-03-02", show_default=True, help="The first day."
 )
+@click.option(
+    "--scenario",
+    metavar="NAME|FILE",
+    is_flag=False,
+    flag_value="",
+    help="Play this story instead of a day, and judge the record; without a name: list them.",
+)
 @as_json
 @click.pass_context
 def demo(
     ctx: click.Context,
     *,
+    scenario: str | None,
     headless: bool,
     transactions: int,
     days: int,
@@ -116,10 +97,14 @@ def demo(
     Examples:
       counterfoil demo
       counterfoil demo --headless --transactions 300 --seed 7 --json
+      counterfoil demo --scenario cable_cut_mid_response
     """
+    if scenario is not None:
+        _play_scenario(ctx, scenario, headless=headless, as_json=as_json)
+        return
     play = Play(profile, seed, date.date().isoformat(), days, transactions)
-    screens = not (headless or as_json) and sys.stdin.isatty() and sys.stderr.isatty()
-    home = _home(ctx)
+    screens = not (headless or as_json) and _on_a_terminal()
+    home = home_for_demo(home_of(ctx), ctx.obj)
     home.own()  # from here to the end: two demos at once would put each other aside
     stage = _prepare(home, play)
     with _simulator(stage, home, play, speed=PACE if screens else 0) as (process, terminal):
@@ -143,36 +128,33 @@ def demo(
     ctx.exit(1 if differences else 0)
 
 
-def _home(ctx: click.Context) -> Home:
-    invocation: Invocation = ctx.obj
-    home = home_of(ctx)
-    if not invocation.named:  # the default home is for real trade
-        home = Home(home.path / "demo")
-    if home.exists and not home.settings().simulated:
-        raise HomeError(
-            _("The home {home} holds a real record; a demo does not go into it.").format(home=home.path),
-            _("Name another folder with --home, or none for the demo's own."),
-        )
-    if home.exists and not _Stage(home.path / "simulator").play.exists():
-        raise HomeError(
-            _("The home {home} was made for practice by hand; a demo does not go into it.").format(home=home.path),
-            _("Name another folder with --home, or none for the demo's own."),
-        )
-    home.make()
-    return home
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _prepare(home: Home, play: Play) -> _Stage:
+def _play_scenario(ctx: click.Context, scenario: str, *, headless: bool, as_json: bool) -> None:
+    commanded = ParameterSource.COMMANDLINE
+    if also := [name for name in Play.__struct_fields__ if ctx.get_parameter_source(name) is commanded]:
+        raise click.UsageError(f"A scenario has its own --{also[0]}.")
+    if not scenario:
+        list_scenarios(as_json=as_json)
+        return
+    known = story(scenario)
+    home = home_for_demo(home_of(ctx), ctx.obj)
+    play_scenario(ctx, home, known, screens=not (headless or as_json) and _on_a_terminal(), as_json=as_json)
+
+
+def _prepare(home: Home, play: Play) -> Stage:
     """The stage for this play: the same one if it was interrupted, else a new one, with the earlier demo put aside."""
-    stage = _Stage(home.path / "simulator")
+    stage = stage_of(home)
     if stage.play.exists() and not _interrupted(stage, play):
-        _put_aside(home)
+        put_aside(home)
     stage.folder.mkdir(exist_ok=True)
     stage.play.write_bytes(msgspec.json.encode(play))
     return stage
 
 
-def _interrupted(stage: _Stage, play: Play) -> bool:
+def _interrupted(stage: Stage, play: Play) -> bool:
     try:
         same = msgspec.json.decode(stage.play.read_bytes(), type=Play) == play
     except (OSError, msgspec.MsgspecError):
@@ -180,22 +162,8 @@ def _interrupted(stage: _Stage, play: Play) -> bool:
     return same and len([day for day in _ledger(stage.ledger) if day["kind"] == "day.closed"]) < play.days
 
 
-def _put_aside(home: Home) -> None:
-    earlier = home.path / "earlier"
-    earlier.mkdir(exist_ok=True)
-    target = earlier / time.strftime("%Y%m%d-%H%M%S")
-    while target.exists():
-        target = target.with_name(target.name + "-")
-    target.mkdir()
-    for name in _OF_A_DEMO:
-        if (home.path / name).exists():
-            (home.path / name).rename(target / name)
-    for old in sorted(path for path in earlier.iterdir() if (path / "simulator" / "play.json").exists())[:-KEPT]:
-        shutil.rmtree(old)
-
-
 @contextmanager
-def _simulator(stage: _Stage, home: Home, play: Play, *, speed: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def _simulator(stage: Stage, home: Home, play: Play, *, speed: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The simulator as a process of its own, and the id of its terminal."""
     command = [sys.executable, "-m", "simulator", "run", "--json", "--until-stdin-ends"]
     options = {
@@ -238,7 +206,7 @@ def _terminal_of(process: subprocess.Popen[str]) -> str:
         ) from None
 
 
-def _settle(home: Home, stage: _Stage, play: Play, terminal: str) -> Settings:
+def _settle(home: Home, stage: Stage, play: Play, terminal: str) -> Settings:
     if home.exists:
         return home.settings()
     settings = Settings(terminal=terminal, simulated=True, port=str(stage.link))

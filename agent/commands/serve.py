@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -27,10 +29,17 @@ from agent.views import Capability, LinkState, Notice, NoticeCode, Status
 @click.option(
     "--accept-loss", is_flag=True, help="Go on where a remembered head is not the journal's; the finding is signed."
 )
+@click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
 @passphrase_file
 @click.pass_context
 def serve(
-    ctx: click.Context, *, port: str | None, simulated: bool, accept_loss: bool, passphrase_file: Path | None
+    ctx: click.Context,
+    *,
+    port: str | None,
+    simulated: bool,
+    accept_loss: bool,
+    until_stdin_ends: bool,
+    passphrase_file: Path | None,
 ) -> None:
     """Run the agent without screens until SIGTERM or Ctrl+C; what happens on the line is said on stderr.
 
@@ -51,6 +60,8 @@ def serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
+    if until_stdin_ends:
+        threading.Thread(target=_await_end_of_stdin, args=(stop,), daemon=True).start()
     with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
         working.set()
         state, told = None, frozenset[Told]()
@@ -62,6 +73,12 @@ def serve(
             state, told = status.link.state, frozenset(map(_told, status.notices))
             # A short wait, so that a signal is answered at once: waiting on a condition does not end with one.
             desk.wait(status.revision, 500)
+
+
+def _await_end_of_stdin(stop: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 4096):  # what it says is nothing to us
+        pass
+    stop.set()
 
 
 def settings_for(home: Home, *, simulated: bool) -> Settings:
