@@ -30,11 +30,12 @@ check: $(STAMP) ## Format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
+	@MYPYPATH=pytest-plugin $(BIN)/mypy --no-error-summary -p pytest_counterfoil
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@$(BIN)/python docs/build.py --check
 	@echo "All checks passed."
 
-dst: $(STAMP) ## Seeded fault schedules of the pump: make dst N=1000 SEED=0
+dst: $(STAMP) ## Seeded fault schedules of money and events, on all cores: make dst N=10000 SEED=0
 	@$(BIN)/python -m tests.dst $(SEED) $(N) $(ARGS)
 
 catalogues: $(STAMP) ## Bring the Chinese catalogues up to date with the source, and compile them

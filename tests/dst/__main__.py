@@ -1,43 +1,23 @@
-"""Seeds by hand: python -m tests.dst FIRST COUNT [SCENARIO] [--trace]. One line for each seed that fails, with its replay."""
+"""Seeds by hand: python -m tests.dst FIRST COUNT [SCENARIO] [--trace]. One line for each seed that fails, with its replay.
+
+Without a scenario each seed is one schedule of money requests, every eighth with a terminal that loses its log, and every
+fiftieth is also played in each scenario of events alone. All cores work on them.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from hashlib import sha256
+import time
+from itertools import islice
+from multiprocessing import get_context
 
-from tests.dst.promises import Broken
-from tests.dst.world import Scenario, World
+from tests.dst.money_world import MoneyScenario
+from tests.dst.play import ALL, digest, fault, play, schedules
 
-
-def fault(seed: int, scenario: Scenario, *, trace: bool = False) -> str | None:
-    """What a seed breaks, in one line; None if every promise holds."""
-    world = World(seed, scenario)
-    said = None
-    try:
-        world.run()
-    except Broken as broken:
-        said = str(broken)
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-    if trace:
-        print("\n".join(world.trace))
-    return said
-
-
-def replay(seed: int, scenario: Scenario, said: str) -> str:
-    """The line for a seed that failed: what it breaks, and the command that shows it again."""
-    return f"seed {seed} {scenario}: {said} -- python -m tests.dst {seed} 1 {scenario} --trace"
-
-
-def digest(seeds: range) -> str:
-    """SHA-256 over everything that happened in the plain runs of these seeds, as hex."""
-    trace = sha256()
-    for seed in seeds:
-        world = World(seed)
-        world.run()
-        trace.update("\n".join(world.trace).encode())
-    return trace.hexdigest()
+A_TIME = 25
+"""Schedules that a core takes at once."""
 
 
 def main() -> int:
@@ -45,21 +25,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.dst", description=__doc__)
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
-    parser.add_argument("scenario", type=Scenario, nargs="?", help=", ".join(Scenario))
+    parser.add_argument("scenario", type=ALL.__getitem__, nargs="?", help=", ".join(ALL))
     parser.add_argument("--trace", action="store_true", help="print what happened, act by act")
     parser.add_argument("--digest", action="store_true", help="print the digest of these seeds' traces instead")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes; default: one a core")
     given = parser.parse_args()
     seeds = range(given.first, given.first + given.count)
+    chosen = given.scenario
     if given.digest:
-        print(digest(seeds))
+        print(digest(seeds, chosen or MoneyScenario.MONEY))
         return 0
-    failed = 0
-    for seed in seeds:
-        for scenario in [given.scenario] if given.scenario else list(Scenario):
-            if (said := fault(seed, scenario, trace=given.trace)) is not None:
-                failed += 1
-                print(replay(seed, scenario, said), flush=True)
-    print(f"{given.count} seeds, {failed} failures")
+    if given.trace:
+        lines = [line for seed in seeds if (line := fault(seed, chosen or MoneyScenario.MONEY, trace=True))]
+        print("\n".join(lines))
+        return 1 if lines else 0
+    all_of_them = iter([(seed, chosen) for seed in seeds] if chosen else schedules(seeds))
+    parts = iter(lambda: list(islice(all_of_them, A_TIME)), [])
+    failed, began = 0, time.monotonic()
+    with get_context("spawn").Pool(given.jobs) as pool:
+        for lines in pool.imap_unordered(play, parts):
+            failed += len(lines)
+            for line in lines:
+                print(line, flush=True)
+    print(f"{given.count} seeds, {failed} failures, {time.monotonic() - began:.1f} s")
     return 1 if failed else 0
 
 

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from enum import Enum, auto
 from hashlib import sha256
+from typing import Protocol
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
 from agent.journal.heads import Verdict
@@ -37,6 +38,21 @@ class Commit(Enum):
     """It fails, and nothing of it is on the disk."""
     KEPT = auto()
     """It is said to have failed, and is on the disk all the same: an error after the last write."""
+
+
+class DurableJournal(Protocol):
+    """What a world asks of a journal: that in memory, or the real one (`disk`)."""
+
+    facts: list[Fact]
+    last_events: dict[Epoch, int]
+    heads: dict[int, str]
+    tellings: Counter[tuple[int | None, bytes]]
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def note(self) -> str: ...
 
 
 class MemoryJournal:
@@ -143,7 +159,7 @@ class MemoryStorage:
         facts = [fact for record in records for fact in record.facts]
         try:
             if commit is not Commit.LOST:
-                last_event = self._keep(facts)
+                last_event, contradictions = self._keep(facts)
             if commit is not Commit.DONE:
                 raise OSError("the disk failed")
         except (OSError, ValueError) as error:
@@ -151,11 +167,12 @@ class MemoryStorage:
             self._attempt += 1
             return [failed]
         self.journal.set_aside |= {fact.remembered for fact in facts if isinstance(fact, HeadMismatch)}
-        return [Recorded(last_event, self.journal.size, self.journal.note)]
+        return [Recorded(last_event, self.journal.size, self.journal.note, tuple(facts), tuple(contradictions))]
 
-    def _keep(self, facts: Sequence[Fact]) -> tuple[str, int] | None:
-        """Append what the journal lacks; answers the last event among all of them."""
+    def _keep(self, facts: Sequence[Fact]) -> tuple[tuple[str, int] | None, list[EventContradicted]]:
+        """Append what the journal lacks; answers the last event among all of them, and what was told in other words."""
         kept: list[Fact] = []
+        contradictions: list[EventContradicted] = []
         told: dict[tuple[str, str, int], bytes] = {}
         last_events = dict(self.journal.last_events)
         last_event = None
@@ -177,8 +194,9 @@ class MemoryStorage:
                 contradicted = contradiction(fact, first)
                 if first != fact.event.sha256 and not self._stands(contradicted, kept):
                     kept.append(contradicted)
+                    contradictions.append(contradicted)
         self.journal.append(kept)
-        return last_event
+        return last_event, contradictions
 
     def _stands(self, contradicted: EventContradicted, kept: Sequence[Fact]) -> bool:
         """That second telling has its entry."""
@@ -187,8 +205,7 @@ class MemoryStorage:
 
     def _is_signed(self, fact: LogRolledBack, kept: Sequence[Fact]) -> bool:
         """The rollback has its entry, nothing was recorded since, and the log is no shorter now."""
-        entries = [f for f in (*self.journal.facts, *kept) if isinstance(f, LogRolledBack)]
-        return any(e.journal_has == fact.journal_has and e.last_written <= fact.last_written for e in entries)
+        return any(isinstance(f, LogRolledBack) and f.covers(fact) for f in (*self.journal.facts, *kept))
 
     def _compare(self, request: CompareHead) -> HeadCompared:
         verdict = self.journal.compare(request.note)

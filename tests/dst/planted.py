@@ -10,6 +10,7 @@ from agent import actions as a
 from agent.journal.kinds import EventContradicted, EventGap, Fact, LogRolledBack
 from agent.log_position import Arrival, LogPosition
 from agent.pump import Pump
+from agent.questions import Questions
 from protocol.conversation import Conversation
 from protocol.dialects.native.framing import Frame, FrameType
 from protocol.dialects.native.link import NativeLink
@@ -58,12 +59,15 @@ class DeafToFailure(Pump):
 class LeavesQuestions(Pump):
     """A question of the desk whose session ends is never answered."""
 
-    def _answer(
-        self, request_id: int, reply: Reply | None, now: int, wall: int, failed: FailReason | None = None
-    ) -> None:
-        if reply is None:
-            self._asked.pop(request_id, None)
-        super()._answer(request_id, reply, now, wall, failed)
+    def __init__(self, converse: Callable[[bytes | None], Conversation], **rest: Any) -> None:
+        super().__init__(converse, **rest)
+        self._questions = _Leaving()
+
+
+class _Leaving(Questions):
+    def answered(self, request_id: int, reply: Reply | FailReason, now: int, wall: int) -> list[a.Action]:
+        told = super().answered(request_id, reply, now, wall)
+        return [] if isinstance(reply, FailReason) else told
 
 
 class SplitsGaps(Pump):
@@ -156,7 +160,7 @@ class SignsRollbackAgain(MemoryStorage):
 class WithoutDedup(MemoryStorage):
     """What comes a second time makes a second entry."""
 
-    def _keep(self, facts: Sequence[Fact]) -> tuple[str, int] | None:
+    def _keep(self, facts: Sequence[Fact]) -> tuple[tuple[str, int] | None, list[EventContradicted]]:
         last_event = None
         for fact in facts:
             before = dict(self.journal.last_events)
@@ -166,7 +170,7 @@ class WithoutDedup(MemoryStorage):
                 last_event = (epoch[1], number)
                 self.journal.last_events[epoch] = max(number, before.get(epoch, 0))
         self.journal.sign()
-        return last_event
+        return last_event, []
 
 
 class ContradictsAgain(MemoryStorage):

@@ -18,13 +18,13 @@ class Broken(AssertionError):
 
 def judge_journal(facts: Sequence[Fact], log: Log, former: Log, *, rollbacks: int) -> None:
     """The facts recorded against the terminal's log. former: the log before an older copy took its place. Raises Broken."""
-    _judge_order(facts, len(log))
+    judge_order(facts, len(log))
     _judge_gaps(facts, log)
-    _judge_words(facts, _words(log), _words(former))
+    judge_words(facts, _words(log), _words(former))
     _judge_kinds(facts, rollbacks)
 
 
-def _judge_order(facts: Sequence[Fact], last_written: int) -> None:
+def judge_order(facts: Sequence[Fact], last_written: int) -> None:
     """Every number once and in order, as an event or in a gap."""
     last = 0
     for fact in facts:
@@ -52,7 +52,7 @@ def _judge_gaps(facts: Sequence[Fact], log: Log) -> None:
         raise Broken(f"gaps signed: {gaps}, holes of the log: {holes}")
 
 
-def _judge_words(facts: Sequence[Fact], now: dict[int, bytes], before: dict[int, bytes]) -> None:
+def judge_words(facts: Sequence[Fact], now: dict[int, bytes], before: dict[int, bytes]) -> None:
     """The journal has each event in its first words; and as contradicted, once, what the log tells in others now."""
     again = {number: digest for number, digest in now.items() if before.get(number, digest) != digest}
     contradicted = Counter((f.event.number, f.event.sha256) for f in facts if isinstance(f, EventContradicted))

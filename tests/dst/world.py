@@ -1,18 +1,15 @@
-"""A home and its terminal in one process and one virtual clock; a seed decides what happens to them, and in which order.
+"""A home and its terminal in one process and one virtual clock: events alone; `stage` is what it shares with `money_world`.
 
-Real: `agent.pump.Pump`, its `LogPosition`, and both ends of the wire. In memory: the storage (`memory_storage`) and the
-terminal's log (`terminal`). `World(seed, scenario).run()` raises `Broken` at the first promise that is not kept; the same
-seed gives the same `trace`, line by line, on every Python: only `Random.randrange` and `Random.randbytes` decide.
+In memory: the storage (`memory_storage`) and the terminal with its log (`terminal`). `World(seed, scenario).run()` raises
+`Broken` at the first promise that is not kept.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
-from random import Random
 
 from agent import actions as a
 from agent.pump import Pump
@@ -22,13 +19,11 @@ from protocol.events import ConversationEvent, Received, SessionOpened, Unreadab
 from protocol.messages import EventAck, Message, Sync
 from tests.dst.memory_storage import Commit, MemoryJournal, MemoryStorage
 from tests.dst.promises import Broken, judge_journal
-from tests.dst.terminal import AGENT_KEYS, EPOCH, TERMINAL, TERMINAL_KEYS, Logged, Terminal
+from tests.dst.stage import MOST_ACTS, Act, Stage, void
+from tests.dst.terminal import EPOCH, TERMINAL, TERMINAL_KEYS, Logged, Terminal
 
 ACTS = 400
 """Acts with faults in one run."""
-MOST_ACTS = 20_000
-"""Acts without faults after which what has not ended never will."""
-WALL = 1_700_000_000_000
 
 
 class Scenario(StrEnum):
@@ -47,29 +42,6 @@ class Parts:
     storage: type[MemoryStorage] = MemoryStorage
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One thing that may happen next. weight: among those that are possible now."""
-
-    name: str
-    weight: int
-    possible: Callable[[], bool]
-    happen: Callable[[], None]
-
-
-@dataclass(slots=True)
-class Line:
-    """The bytes on their way, a piece per write. open: the agent's port is there."""
-
-    open: bool = False
-    to_terminal: deque[bytes] = field(default_factory=deque)
-    to_agent: deque[bytes] = field(default_factory=deque)
-
-    def clear(self) -> None:
-        self.to_terminal.clear()
-        self.to_agent.clear()
-
-
 class Overheard(Conversation):
     """The agent's end, which tells the world what it says and hears."""
 
@@ -86,17 +58,16 @@ class Overheard(Conversation):
         return events
 
 
-class World:
+class World(Stage):
     """One seed's schedule. parts: what to build it of. trace: everything that happened."""
 
-    def __init__(self, seed: int, scenario: Scenario = Scenario.PLAIN, parts: Parts | None = None) -> None:
-        self._draw, self._nonces = Random(2 * seed), Random(2 * seed + 1)
+    def __init__(
+        self, seed: int, scenario: Scenario = Scenario.PLAIN, parts: Parts | None = None, *, traced: bool = True
+    ) -> None:
+        super().__init__(seed, traced=traced)
         self._scenario, self._parts = scenario, parts or Parts()
-        self.now = 1_000
-        self.trace: list[str] = []
         self.journal = MemoryJournal()
         self.requests: list[a.Record | a.CompareHead] = []
-        self.line = Line()
         self.terminal = Terminal(self._nonces.randbytes, self.judge_dropping, self.judge_put)
         self._hole_at = 1 + self._draw.randrange(50) if scenario is Scenario.HOLE else 0
         """The first number that the terminal is not to write; 0: it has left it out, or writes them all."""
@@ -124,22 +95,6 @@ class World:
         judge_journal(self.journal.facts, self.terminal.log, self._put_back, rollbacks=rollbacks)
 
     # -- the schedule --------------------------------------------------------------------------------------------------
-
-    def _acts_of_calm(self) -> list[Act]:
-        line = self.line
-        return [
-            Act(
-                "to terminal",
-                300,
-                lambda: bool(line.to_terminal),
-                lambda: self._to_terminal(self._piece(line.to_terminal)),
-            ),
-            Act("to agent", 300, lambda: bool(line.to_agent), lambda: self._to_agent(self._piece(line.to_agent))),
-            Act("commit", 100, lambda: bool(self.storage.queue), lambda: self._commit(Commit.DONE)),
-            Act("answer", 100, lambda: bool(self._answers), lambda: self._give(self._answers.popleft())),
-            Act("time", 60, lambda: True, lambda: self._pass((1, 20, 100, 400)[self._draw.randrange(4)])),
-            Act("plug", 300, lambda: not line.open, self._plug),
-        ]
 
     def _acts_of_faults(self) -> list[Act]:
         line = self.line
@@ -181,12 +136,6 @@ class World:
         raise Broken(f"never ends: {at} of {of} acknowledged, {len(self._asked)} questions open")
 
     @property
-    def _under_way(self) -> bool:
-        return bool(
-            self.line.to_terminal or self.line.to_agent or self.storage.queue or self._answers or not self.line.open
-        )
-
-    @property
     def _settled(self) -> bool:
         return (
             not self._under_way
@@ -196,69 +145,12 @@ class World:
             and self.terminal.head == self.journal.note
         )
 
-    def _until_due(self) -> int:
-        due = [d for d in (self.pump.deadline, self.terminal.conversation.deadline) if d is not None]
-        if not due:
-            raise Broken("never ends: nobody waits for anything")
-        return max(0, min(due) - self.now)
-
-    def _act(self, acts: list[Act]) -> None:
-        possible = [act for act in acts if act.possible()]
-        place = self._draw.randrange(sum(act.weight for act in possible))
-        for act in possible:
-            place -= act.weight
-            if place < 0:
-                break
-        self.trace.append(f"{self.now} {act.name}")
-        act.happen()
-        self._turn_terminal()
-        self._due()
-
     # -- what happens --------------------------------------------------------------------------------------------------
 
-    def _piece(self, pieces: deque[bytes]) -> bytes:
-        """The next write, or its beginning: a line keeps no boundaries."""
-        if len(pieces[0]) > 1 and self._draw.randrange(8) == 0:
-            cut = 1 + self._draw.randrange(len(pieces[0]) - 1)
-            begun, pieces[0] = pieces[0][:cut], pieces[0][cut:]
-            return begun
-        return pieces.popleft()
-
-    def _damaged(self, data: bytes) -> bytes:
-        bit = self._draw.randrange(len(data) * 8)
-        return (int.from_bytes(data) ^ (1 << bit)).to_bytes(len(data))
-
-    def _to_terminal(self, data: bytes) -> None:
-        self.terminal.conversation.receive(data, self.now)
-
-    def _to_agent(self, data: bytes) -> None:
-        self._give(a.LineBytes(data))
-
     def _commit(self, commit: Commit) -> None:
-        most = (1, 1, 2, 64)[self._draw.randrange(4)]
-        self._answers += self.storage.take(most, commit)
-        self.trace.append(f"  journal {self.journal.size}")
-
-    def _pass(self, ms: int) -> None:
-        self.now += ms
-        self.terminal.conversation.tick(self.now)
-        deadline = self.terminal.conversation.deadline
-        if deadline is not None and deadline <= self.now:
-            raise Broken(f"busy loop: the terminal's deadline is {deadline} at {self.now}")
-        self._due()
-
-    def _stall(self, ms: int) -> None:
-        """The agent's process stands still; what is due waits."""
-        self.now += ms
-        self.terminal.conversation.tick(self.now)
-
-    def _due(self) -> None:
-        deadline = self.pump.deadline
-        if deadline is not None and deadline <= self.now:
-            self._give(a.Due())
-            deadline = self.pump.deadline
-            if deadline is not None and deadline <= self.now:
-                raise Broken(f"busy loop: the pump's deadline is {deadline} at {self.now}")
+        super()._commit(commit)
+        if self._traced:
+            self.trace.append(f"  journal {self.journal.size}")
 
     def _trade(self) -> None:
         if 0 < self._hole_at <= self.terminal.last_written + 1:
@@ -272,43 +164,28 @@ class World:
         self._asked.add(self._last_token)
         self._give(a.Ask(self._last_token, Sync(start=self.pump.durable + 1)))
 
-    def _plug(self) -> None:
-        self.line.open = True
-        self._give(a.PortOpened())
-
-    def _unplug(self) -> None:
-        self.line.open = False
-        self.line.clear()
-        self._give(a.PortLost("gone"))
-
     def _reboot(self) -> None:
         """The terminal starts again; the agent's port stays, and what the terminal sent before still comes."""
         self.line.to_terminal.clear()
         self.terminal.boot(self.now)
 
-    def _die_after_commit(self) -> None:
-        while self.storage.queue:
-            self.storage.take(64)
-        self._start_agent()
-
     def _start_agent(self) -> None:
-        """A new process on what is durable: the journal."""
-        self.storage = self._parts.storage(self.journal)
-        self._answers: deque[a.Input] = deque()
         self._asked: set[int] = set()
         self._last_token = 0
         self._session = 0
         self._heard: Counter[tuple[int, bytes]] = Counter()
-        self.line.open = False
-        self.line.clear()
+        super()._start_agent()
 
-        def converse(peer: bytes | None) -> Conversation:
-            keys = LinkKeys(AGENT_KEYS.private, peer)
-            conversation = Overheard("native", Role.AGENT, keys=keys, random=self._nonces.randbytes)
-            conversation.world = self
-            return conversation
+    def _make_storage(self) -> MemoryStorage:
+        return self._parts.storage(self.journal)
 
-        self.pump = self._parts.pump(
+    def _make_conversation(self, keys: LinkKeys) -> Conversation:
+        conversation = Overheard("native", Role.AGENT, keys=keys, random=self._nonces.randbytes)
+        conversation.world = self
+        return conversation
+
+    def _make_pump(self, converse: Callable[[bytes | None], Conversation]) -> Pump:
+        return self._parts.pump(
             converse,
             pinned=TERMINAL_KEYS.public,
             terminal=TERMINAL,
@@ -326,30 +203,28 @@ class World:
         self.line.to_terminal.clear()
         self.terminal.put_back(max(0, written - 1 - self._draw.randrange(12)), self.now)
 
+    def _receive(self, data: bytes) -> None:
+        self.terminal.conversation.receive(data, self.now)
+
+    def _tick_terminal(self) -> None:
+        self.terminal.conversation.tick(self.now)
+
     def _turn_terminal(self) -> None:
         if data := self.terminal.turn(self.now):
-            self.trace.append(f"  terminal writes {len(data)} {_short(data)}")
-            if self.line.open:
-                self.line.to_agent.append(data)
+            self._terminal_says(data)
 
-    def _give(self, given: a.Input) -> None:
-        self.trace.append(f"  pump takes {type(given).__name__}")
-        for action in self.pump.step(self.now, WALL + self.now, given):
-            match action:
-                case a.Write(data):
-                    self.trace.append(f"  agent writes {len(data)} {_short(data)}")
-                    if self.line.open:
-                        self.line.to_terminal.append(data)
-                case a.Record() | a.CompareHead():
-                    self.trace.append(f"  {action!r}")
-                    self.requests.append(action)
-                    self.storage.queue.append(action)
-                case a.Answer(token):
-                    if token not in self._asked:
-                        raise Broken(f"question {token} was answered twice")
-                    self._asked.remove(token)
-                case a.Show(state, notices):
-                    self.trace.append(f"  shown {state.value} {' '.join(notice.code.value for notice in notices)}")
+    @property
+    def _terminal_due(self) -> int | None:
+        return self.terminal.conversation.deadline
+
+    def _take_action(self, action: a.Action) -> None:
+        match action:
+            case a.Record() | a.CompareHead():
+                self.requests.append(action)
+            case a.Answer(token):
+                if token not in self._asked:
+                    raise Broken(f"question {token} was answered twice")
+                self._asked.remove(token)
 
     # -- what must hold at every moment --------------------------------------------------------------------------------
 
@@ -381,11 +256,3 @@ class World:
                     self._heard[heard] += 1
                     if self._heard[heard] > self.terminal.told[heard]:
                         raise Broken(f"heard more often than said: {type(event).__name__} {digest.hex()[:8]}")
-
-
-def void(_lost: bytes) -> None:
-    """Where lost bytes go."""
-
-
-def _short(data: bytes) -> str:
-    return sha256(data).hexdigest()[:8]

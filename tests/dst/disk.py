@@ -1,0 +1,181 @@
+"""A money world whose agent writes the real journal: SQLite, signatures and views, and what a kill -9 leaves of their files."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from queue import SimpleQueue
+from typing import cast
+
+from agent import actions as a
+from agent.errors import JournalError
+from agent.journal import keys
+from agent.journal.entries import Draft, Entry
+from agent.journal.keys import Signer
+from agent.journal.kinds import Fact, JournalOpened, to_draft
+from agent.journal.money_entries import money_entries
+from agent.journal.reader import Head, Reader
+from agent.journal.store import Journal
+from agent.journal.verify import verify_path
+from agent.projection import Projection
+from agent.storage import Storage, StorageAnswer
+from tests.dst.memory_storage import Commit
+from tests.dst.money_world import MoneyWorld
+from tests.dst.promises import Broken
+from tests.dst.shop_terminal import model
+from tests.dst.stage import WALL
+
+ANSWER_S = 20
+_BEING_WRITTEN = ("views.db*", "*.new")
+"""Perhaps, at that moment: what can be made anew, and what is not yet renamed."""
+
+
+class FailingJournal(Journal):
+    """The real journal on a disk that fails when told to."""
+
+    commit = Commit.DONE
+
+    def append(self, drafts: Sequence[Draft], at: int) -> Head:
+        if self.commit is Commit.LOST:
+            raise JournalError("The disk failed.", "")
+        head = super().append(drafts, at)
+        if self.commit is Commit.KEPT:
+            raise JournalError("The disk failed.", "")
+        return head
+
+
+def new_journal(home: Path, terminal: str) -> tuple[Signer, FailingJournal]:
+    """In a folder that has none."""
+    signer = keys.create(home)
+    opened = JournalOpened(software="c", version="0", terminal=terminal, nature="simulated", generation=1)
+    journal = FailingJournal.create(home / "journal.db", signer, to_draft(opened, signer.token_hmac), WALL)
+    assert isinstance(journal, FailingJournal)
+    return signer, journal
+
+
+class DiskStorage:
+    """`agent.storage` itself, one request and so one commit at a time; it is its own journal's witness, too.
+
+    facts: what the journal says of money, read back from its entries. tellings: of each event of the terminal's log.
+    """
+
+    def __init__(self, folder: Path, terminal: str) -> None:
+        self._folder, self._lives = folder, 0
+        self._home = folder / "0"
+        self._home.mkdir()
+        self._signer, self._journal = new_journal(self._home, terminal)
+        self.queue: deque[a.Record | a.CompareHead] = deque()
+        self.facts: list[Fact] = []
+        self.heads = {self._journal.head.size: self._journal.head.note}
+        self.tellings: Counter[tuple[int | None, bytes]] = Counter()
+        self._read = 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self.queue.clear()
+        self.last_events = self._journal.last_events()
+        self._answers: SimpleQueue[StorageAnswer] = SimpleQueue()
+        views = Projection(self._home / "views.db", "Asia/Shanghai")
+        self._storage = Storage(self._journal, self._signer, views, self._answers.put, lambda _head: None)
+
+    @property
+    def size(self) -> int:
+        return self._journal.head.size
+
+    @property
+    def note(self) -> str:
+        return self._journal.head.note
+
+    def take(self, most: int, commit: Commit = Commit.DONE) -> list[StorageAnswer]:
+        """As MemoryStorage does."""
+        answers = []
+        for request in [self.queue.popleft() for _ in range(min(most, len(self.queue)))]:
+            self._journal.commit = commit
+            self._storage.put(request)
+            answers.append(self._answers.get(timeout=ANSWER_S))
+            self.heads[self.size] = self.note
+        self._look()
+        return answers
+
+    def _look(self) -> None:
+        """Read back what is new."""
+        new = [self._storage.entry(seq) for seq in range(self._read, self.size)]
+        self._read = self.size
+        self.facts += [fact for _, fact in money_entries(cast(Reader, _These(new)))]
+        for entry in new:
+            event = entry.body.get("event")
+            if event is not None and event.get("number") is not None:
+                self.tellings[event["number"], bytes.fromhex(event["sha256"])] += 1
+                epoch = event["terminal"], event["log_epoch"]
+                self.last_events[epoch] = max(event["number"], self.last_events.get(epoch, 0))
+
+    def killed(self) -> None:
+        """What is on the disk at this moment is what the next process finds."""
+        self._lives += 1
+        image = self._folder / str(self._lives)
+        shutil.copytree(self._home, image, ignore=shutil.ignore_patterns(*_BEING_WRITTEN))
+        self.close()
+        shutil.rmtree(self._home)
+        self._home = image
+        journal = FailingJournal.open(image / "journal.db", self._signer)
+        assert isinstance(journal, FailingJournal)
+        self._journal = journal
+        if journal.size != self._read:
+            raise Broken(f"the journal has {journal.size} entries after a kill, {self._read} were durable")
+        read_again = [fact for _, fact in money_entries(journal)]
+        if read_again != self.facts:
+            raise Broken("the journal says otherwise after a kill")
+        self._begin()
+
+    def close(self) -> None:
+        self._storage.close()
+
+    def judge(self, log: Sequence[bytes]) -> None:
+        """The journal verifies, and has each event of the terminal's log once. Raises Broken."""
+        told = Counter((number, sha256(raw).digest()) for number, raw in enumerate(log, 1))
+        if self.tellings != told:
+            raise Broken(f"{sum(self.tellings.values())} events in the journal, {len(log)} in the terminal's log")
+        report = verify_path(self._home / "journal.db", own=True)
+        if not report.ok:
+            raise Broken(f"the journal does not verify: {report.findings}")
+
+
+class DiskWorld(MoneyWorld):
+    """folder: of this world alone, and empty."""
+
+    def __init__(self, seed: int, folder: Path, *, traced: bool = True) -> None:
+        self._disk = DiskStorage(folder, model()[1].terminal)
+        self._started = False
+        super().__init__(seed, traced=traced)
+
+    def _make_journal(self) -> DiskStorage:
+        return self._disk
+
+    def _make_storage(self) -> DiskStorage:
+        if self._started:
+            self._disk.killed()
+        self._started = True
+        return self._disk
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self._disk.close()
+
+    def _judge_journal(self) -> None:
+        log = self.shop.log
+        self._disk.judge([log.event(number) for number in range(1, log.last_written + 1)])
+
+
+class _These:
+    """Entries read one by one, for `money_entries`."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+
+    def all_of(self, kinds: tuple[str, ...]) -> Iterator[Entry]:
+        return (entry for entry in self._entries if entry.kind.startswith(kinds))
