@@ -14,6 +14,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any, get_args
 
+from agent import money
 from agent.journal.kinds_page import kinds_table
 from protocol import conversation, messages
 from protocol.dialects.native import arq, exchange, fragments, framing, link, link_states, pairing, wire
@@ -22,7 +23,9 @@ from protocol.dialects.telium import framing as telium_framing
 from protocol.dialects.telium import link_states as telium_link_states
 from protocol.dialects.telium import timing
 from protocol.dialects.transbank import link_states as transbank_link_states
-from simulator import terminal
+from simulator import scenario_words_text, terminal
+from simulator.scenario_files import load, scenario_names
+from simulator.scenario_gist import to_be_seen
 
 DOCS = Path(__file__).parent
 VECTORS = DOCS.parent / "tests" / "vectors" / "native"
@@ -240,6 +243,10 @@ def native_pairing_states() -> str:
     )
 
 
+def money_states() -> str:
+    return f"```mermaid\n{money.TABLE.mermaid()}```\n"
+
+
 def telium_states() -> str:
     return f"```mermaid\n{telium_link_states.TABLE.mermaid()}```\n"
 
@@ -288,6 +295,56 @@ def transbank_terminal_states() -> str:
     return f"```mermaid\n{transbank_link_states.TERMINAL.mermaid()}```\n"
 
 
+def _cell(text: object) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def scenarios() -> str:
+    """Every scenario that comes with the simulator."""
+    header = ("scenario", "what happens", "what it tests", "what must be seen, above all")
+    rows = [
+        (f"`{s.name}`", f"{s.title['zh']}<br>{s.title['en']}", ", ".join(s.tests), "; ".join(to_be_seen(s.expect)))
+        for s in map(load, scenario_names())
+    ]
+    return _table(header, *(tuple(map(_cell, row)) for row in rows))
+
+
+def _scenario_keys(section: str) -> Callable[[], str]:
+    def block() -> str:
+        rows = scenario_words_text.document()[section]
+        body = [
+            (
+                f"`{row['name']}`",
+                _cell(row["expected"]),
+                _cell(row["what"]) + (" (required)" if row["required"] else ""),
+            )
+            for row in rows
+        ]
+        return _table(("key", "value", "what"), *body)
+
+    return block
+
+
+def _scenario_happens(section: str) -> Callable[[], str]:
+    def block() -> str:
+        rows = scenario_words_text.document()[section]
+        named = [(f"`{row['name']}`" + (", `:LABEL`" if row["label"] else ""), _cell(row["what"])) for row in rows]
+        return _table(("name", "true when"), *named)
+
+    return block
+
+
+def scenario_deeds() -> str:
+    """What a register can be told to do."""
+    rows = scenario_words_text.document()["agent"]
+    body = []
+    for row in rows:
+        keys = [k for k in row["keys"] if k["name"] not in {"label", "when"}]
+        shown = ", ".join(f"`{k['name']}`" + ("*" if k["required"] else "") for k in keys)
+        body.append((f"`{row['name']}`", _cell(row["what"]), shown, "yes" if row["turn"] else ""))
+    return _table(("`do`", "what", "keys (* required)", "a turn"), *body)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "kinds": kinds_table,
     "native-messages": native_messages,
@@ -300,9 +357,21 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "native-session": native_session,
     "native-pairing": native_pairing,
     "native-pairing-states": native_pairing_states,
+    "money-states": money_states,
     "telium-states": telium_states,
     "telium-limits": telium_limits,
     "telium-exchange": telium_exchange,
+    "scenario-list": scenarios,
+    "scenario-file": _scenario_keys("file"),
+    "scenario-step": _scenario_keys("step"),
+    "scenario-after": _scenario_happens("after"),
+    "scenario-agent": scenario_deeds,
+    "scenario-when": _scenario_happens("when"),
+    "scenario-expect-ledger": _scenario_keys("expect.ledger"),
+    "scenario-expect-wire": _scenario_keys("expect.wire"),
+    "scenario-expect-screen": _scenario_keys("expect.screen"),
+    "scenario-expect-journal": _scenario_keys("expect.journal"),
+    "scenario-expect-finding": _scenario_keys("expect.finding"),
     "transbank-register-states": transbank_register_states,
     "transbank-terminal-states": transbank_terminal_states,
 }

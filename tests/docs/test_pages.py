@@ -82,6 +82,7 @@ def test_rates_are_told_as_they_are_charged(cli: Callable[..., str], tmp_path: P
         cap = None if cells[3] == "none" else int(cells[3])
         told.append((profile, cells[1].split(",")[0], int(cells[2]), cap, cells[4].startswith("FIXTURE")))
     names = {("credit",): "credit", ("debit",): "debit", ("qr_wallet", "qr_credit"): "QR wallet"}
+    names |= {("qr_wallet",): "QR wallet", ("qr_credit",): "QR credit"}
     charged = [
         (p["name"], names[tuple(t["products"])], t["rate_ppm"], t["cap_minor"], t["fixture"])
         for p in json.loads(cli(tmp_path, "sim", "profiles", "--json"))
