@@ -35,10 +35,7 @@ def options_for(options: Options, scenario: Scenario, given: Collection[str]) ->
     return replace(options, scenario=scenario, reboots=True, **changes)  # type: ignore[arg-type]
 
 
-_AS_THEY_ARE = (
-    *("profile", "seed", "days", "dialect", "customer", "crash", "deposit", "line_rate", "throttle"),
-    *("transactions", "speed"),
-)
+_AS_THEY_ARE = ("profile", "seed", "days", "dialect", "customer", "crash", "deposit", "line_rate", "throttle")
 
 
 def clear(state: Path, name: str) -> None:

@@ -30,6 +30,7 @@ from simulator.counter import Counter
 from simulator.crashes import Crashes
 from simulator.device import Device
 from simulator.enquiries import Enquiries
+from simulator.expectations import LINES
 from simulator.host import Host
 from simulator.identity import identity
 from simulator.ledger import Ledger
@@ -174,8 +175,10 @@ class MemoryBench:
         return stages
 
     def lines(self) -> list[dict[str, Any]]:
-        """The ledger."""
-        return [json.loads(line) for line in (self.folder / "ledger.jsonl").read_text().splitlines()]
+        """The ledger; no line has a key that a scenario could not expect."""
+        rows = [json.loads(line) for line in (self.folder / "ledger.jsonl").read_text().splitlines()]
+        assert all(row.keys() <= LINES[row["kind"]] for row in rows)
+        return rows
 
     def acknowledge(self, up_to: int) -> None:
         self.agent.send(EventAck(up_to=up_to), self.now)

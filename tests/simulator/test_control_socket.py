@@ -211,6 +211,8 @@ def test_many_commands_in_one_piece_and_one_command_in_many(tmp_path, simulate, 
     c.link.sendall(b'{"do":"crash","name":"after_begin"}\n{"do":"state"}\n' * 300)
     answers = [c.hear() for _ in range(600)]
     assert all(answer["ok"] for answer in answers) and answers[1]["crash"] == "after_begin"
+    c.link.sendall(b"\n" * 100 + b'{"do":"offline"}\n{"do":"online"}\n')
+    assert [c.hear() for _ in range(2)] == [{"ok": True}] * 2, "lines that say nothing hold nothing up"
     for byte in b'{"do":"screen"}\n':
         c.link.sendall(bytes([byte]))
         time.sleep(0.001)

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from simulator.clock import SHANGHAI
+from simulator.expectations import LINES
 from simulator.scenario_files import load, read
+from simulator.verdict import read_ledger
 from tests.simulator.register import Played, Process
 
 HEAD = """
@@ -67,7 +69,11 @@ PLAIN = (
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_plain_register_plays_what_comes_with_the_simulator(name: str, tmp_path: Path) -> None:
-    assert Played(tmp_path, load(name)).broken == []
+    played = Played(tmp_path, load(name))
+    assert played.broken == []
+    assert played.options.ledger is not None
+    for row in read_ledger(played.options.ledger):
+        assert row.keys() <= LINES[row["kind"]], "a scenario may expect any line, by any key"
 
 
 def test_the_calendar_stands_until_the_register_did_its_own(play) -> None:
