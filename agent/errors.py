@@ -6,7 +6,9 @@
      │   └─ PortMissing       the port is not there
      ├─ JournalError          the journal: foreign file, newer schema, disk full, does not open
      │   └─ JournalDamaged    exit 1: it opens, and is not what was signed or remembered
-     ├─ KeyRefused            wrong or missing passphrase, unreadable key file
+     ├─ KeyRefused            the signing key: a wrong passphrase, a foreign file
+     │   ├─ KeyLocked         no passphrase was given
+     │   └─ KeyLost           its file is gone, damaged or cannot be read
      ├─ LinkError             the terminal does not answer, or refuses
      └─ NotFound              exit 1: nothing by that name
 
@@ -54,6 +56,14 @@ class JournalDamaged(JournalError):
 
 class KeyRefused(CounterfoilError):
     """The signing key cannot be unlocked."""
+
+
+class KeyLocked(KeyRefused):
+    """A passphrase opens it, and none was given."""
+
+
+class KeyLost(KeyRefused):
+    """Its file is gone, damaged or cannot be read: no passphrase opens it as it is."""
 
 
 class LinkError(CounterfoilError):

@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from agent.durable import sync
 from agent.errors import HomeError
 from agent.home import Home
 from agent.language import _
@@ -62,7 +63,7 @@ def pin(path: Path, key: bytes | None) -> None:
         _write(path, key)
     elif path.exists():
         path.unlink()
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def forget_damaged(home: Home) -> bool:
@@ -120,16 +121,8 @@ def _write(path: Path, key: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)  # noqa: PTH105  one call that is atomic
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -179,10 +179,11 @@ class Checkpoint:
         return cls.parse_text(Note.parse(note).text)
 
     @classmethod
-    def verify(cls, note: str, key: VerifyingKey) -> Checkpoint:
-        """The checkpoint of a note that `key` signed and whose origin is the key's name. Raises NoteError."""
+    def verify(cls, note: str, key: VerifyingKey, *others: VerifyingKey) -> Checkpoint:
+        """The checkpoint of a note that `key` signed, and the others too; its origin is `key`'s name. Raises NoteError."""
         parsed = Note.parse(note)
-        parsed.require(key)
+        for each in (key, *others):
+            parsed.require(each)
         checkpoint = cls.parse_text(parsed.text)
         if checkpoint.origin != key.name:
             raise NoteError("the checkpoint is of another log")

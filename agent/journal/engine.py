@@ -7,6 +7,7 @@ exceptions are not each other's, so everything that catches one takes it from he
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -38,8 +39,14 @@ APPLICATION_ID = 0x43464C31
 
 PAGE_SIZE = 4096
 
+COPIED_AT_ONCE = 4096
+"""Pages (16 MiB) between two words of progress."""
+
 _BUSY, _LOCKED, _IO_ERROR, _CORRUPT, _FULL, _NOT_A_DATABASE = 5, 6, 10, 11, 13, 26  # sqlite.org/rescode.html
 _MAGIC = b"SQLite format 3\x00"
+_LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+_HEADER = 100
+"""Bytes of a database's header (sqlite.org/fileformat.html, §1.3)."""
 
 
 def has_wal_reset_bug(version: tuple[int, ...] = VERSION) -> bool:
@@ -55,12 +62,34 @@ def has_wal_reset_bug(version: tuple[int, ...] = VERSION) -> bool:
 
 
 def application_id(path: Path) -> int | None:
-    """What the file says it is, read before SQLite touches it. None: no SQLite file (or an empty one)."""
+    """What the file says it is, read before SQLite touches it. None: no SQLite file (or an empty one).
+
+    A power cut while its first page was written over may leave anything there; the write-ahead log has that page still.
+    """
     with path.open("rb") as file:
-        header = file.read(100)
-    if len(header) < 100 or not header.startswith(_MAGIC):
+        header = file.read(_HEADER)
+    if not header.startswith(_MAGIC):
+        header = _first_page_in_log(path.with_name(f"{path.name}-wal")) if len(header) == _HEADER else b""
+    if len(header) < _HEADER or not header.startswith(_MAGIC):
         return None
     return int(struct.unpack_from(">I", header, 68)[0])
+
+
+def _first_page_in_log(path: Path) -> bytes:
+    """The beginning of the database's first page in a write-ahead log (sqlite.org/fileformat.html, §4); b"" if none."""
+    try:
+        with path.open("rb") as log:
+            header = log.read(32)
+            if len(header) < 32 or header[:4] not in _LOG_MAGIC:
+                return b""
+            (page_size,) = struct.unpack_from(">I", header, 8)
+            while len(frame := log.read(24 + _HEADER)) == 24 + _HEADER:
+                if frame[:4] == b"\0\0\0\1":
+                    return frame[24:]
+                log.seek(page_size - _HEADER, 1)
+    except OSError:
+        pass
+    return b""
 
 
 def require_journal(path: Path) -> None:
@@ -117,6 +146,10 @@ def connect_writer(path: Path, *, create: bool = False) -> Connection:
                 _("Report this: the journal would lose entries at a power cut."),
             )
         connection.execute("PRAGMA secure_delete=ON")  # an erased private value must not linger in a freed cell
+        # SQLite opens a file that it may not write for reading alone, and says so at the first write: one, taken back.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute("ROLLBACK")
     except BaseException:
         connection.close()
         raise
@@ -139,6 +172,22 @@ def connect_views(path: Path) -> Connection:
 def connect_memory() -> Connection:
     """An empty database in memory, to compare a schema with."""
     return _library.connect(":memory:", isolation_level=None)
+
+
+def copy(source: Connection, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """All of `source` into the file `path`, by SQLite's backup, as one file that needs no log beside it."""
+    target = _connect(path, "mode=rw")
+    try:
+        told = None if progress is None else lambda _status, left, pages: progress(pages - left, pages)
+        source.execute("BEGIN")  # else every commit of a busy writer begins the copy anew
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        try:
+            source.backup(target, pages=COPIED_AT_ONCE, progress=told)
+        finally:
+            source.execute("ROLLBACK")
+        target.execute("PRAGMA journal_mode=DELETE")  # a write-ahead log could not be opened on a read-only disk
+    finally:
+        target.close()
 
 
 def _primary_code(error: BaseException) -> int:

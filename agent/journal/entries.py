@@ -60,8 +60,9 @@ def _check(value: Any) -> None:
         for key, inner in value.items():
             if type(key) is not str or not key.isascii():
                 raise EntryError("a key is not ASCII text")
-            # Most values of most entries are ASCII text: no call for these, on the hot path of every append.
-            if type(inner) is not str or not inner.isascii():
+            # Most values of most entries are ASCII text or small integers: no call for these, on every append's hot path.
+            of: Any = type(inner)
+            if not (of is str and inner.isascii()) and not (of is int and -_BOUND < inner < _BOUND):
                 _check(inner)
     elif kind is str:
         if not is_normalized("NFC", value):
@@ -131,6 +132,12 @@ def seal(value: str, salt: bytes) -> str:
     return sha256(salt + value.encode()).hexdigest()
 
 
+def is_sealed(value: object, salt: object, seal_: object) -> bool:
+    """Whether an entry's seal is over this value and this salt. A salt of another length is none of ours: the value's first
+    letters, moved into it, would leave the seal as it is."""
+    return isinstance(value, str) and isinstance(salt, bytes) and len(salt) == SALT_BYTES and seal(value, salt) == seal_
+
+
 def sealed(draft: Draft) -> tuple[Mapping[str, Any], list[tuple[str, bytes, str]]]:
     """The body with its seals, and the rows (field, salt, value) that stand outside the leaf. Raises EntryError."""
     if not draft.private:
@@ -174,11 +181,20 @@ HOLDS_EVENT = frozenset(
 
 
 def event_mark(kind: str, body: Mapping[str, Any]) -> EventMark | None:
-    """None for an entry that is not of the event stream."""
-    if kind in HOLDS_EVENT:
-        event = body["event"]
-        number = event.get("number")
-        return None if number is None else EventMark(event["terminal"], event["log_epoch"], number, event["sha256"])
-    if kind == "event.gap":
-        return EventMark(body["terminal"], body["log_epoch"], body["last"], None)
+    """None for an entry that is not of the event stream. Raises EntryError for one of it that does not say its place."""
+    try:
+        if kind in HOLDS_EVENT:
+            event = body["event"]
+            number = event.get("number")
+            return None if number is None else _mark(event["terminal"], event["log_epoch"], number, event["sha256"])
+        if kind == "event.gap":
+            return _mark(body["terminal"], body["log_epoch"], body["last"], None)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise EntryError("no place in the event stream") from error
     return None
+
+
+def _mark(terminal: object, log_epoch: object, number: object, sha256: object) -> EventMark:
+    if type(terminal) is str and type(log_epoch) is str and type(number) is int:
+        return EventMark(terminal, log_epoch, number, None if sha256 is None else str(sha256))
+    raise EntryError("no place in the event stream")

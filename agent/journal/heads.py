@@ -16,7 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Event, Thread
 
-from agent.journal.checkpoint import LONGEST_NOTE, Checkpoint, NoteError, SignatureRefused
+from agent.journal.checkpoint import LONGEST_NOTE, Checkpoint, NoteError
+from agent.journal.key_chain import HandOver, KeyChain
 from agent.journal.reader import Reader
 
 LOCAL = "local"
@@ -33,6 +34,8 @@ class Verdict(StrEnum):
     """The journal is shorter than what was signed: a tail cut off, an older copy put back."""
     FORKED = "forked"
     """The journal's first entries have another root: a history written anew."""
+    LOST = "lost"
+    """Signed before a restore, over entries that the copy did not have: the journal tells of it (journal.restored)."""
     FOREIGN = "foreign"
     """A head of another journal."""
     BAD_SIGNATURE = "bad_signature"
@@ -46,12 +49,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """source: where the head was remembered. size: of the remembered head, None where it says none."""
+    """source: where the head was remembered. size: of the remembered head, None where it says none.
+
+    unsigned: it is three lines that a person kept, and nobody signed.
+    """
 
     source: str
     note: str
     verdict: Verdict
     size: int | None
+    unsigned: bool = False
 
 
 class LocalNote:
@@ -131,14 +138,15 @@ def set_aside(home: Path, note: str) -> None:
 def remembered(home: Path) -> dict[str, str]:
     """Every head kept in the home: name → note, sorted by name.
 
-    What cannot be read, or is empty, remembers nothing: a power cut may leave local.note so. Any other text stands for a
-    head, if only for one that nobody signed.
+    What cannot be read, or is empty or zeros, remembers nothing: a power cut may leave local.note so. Any other text stands
+    for a head, if only for one that nobody signed.
     """
     found = {}
     for path in sorted((home / "heads").glob("*.note")):
         with suppress(OSError):
-            if path.stat().st_size:
-                found[path.stem] = read_note(path)
+            note = read_note(path)
+            if path.stat().st_size and set(note) != {"\0"}:
+                found[path.stem] = note
     return found
 
 
@@ -152,16 +160,70 @@ def read_note(path: Path) -> str:
         return ""
 
 
+def unsigned(text: str) -> Checkpoint | None:
+    """The head that its three lines alone tell of (origin, size, root), as a person copied them or a code said them; None
+    where `text` is anything else, a signed note too. A line that a slip has in two pieces may stand so here."""
+    words = text.removeprefix("\ufeff").split()
+    at = next((i for i, word in enumerate(words) if word.isascii() and word.isdigit()), 0)
+    try:
+        return Checkpoint.parse_text(f"{''.join(words[:at])}\n{words[at]}\n{''.join(words[at + 1 :])}\n")
+    except (NoteError, IndexError):
+        return None
+
+
+def tells_of_a_head(text: str) -> bool:
+    """Whether `text` is a head at all: signed or not, damaged or not, of whatever journal."""
+    try:
+        Checkpoint.parse_text(text.partition("\n\n")[0] + "\n")
+    except NoteError:
+        return unsigned(text) is not None
+    return True
+
+
 def compare(journal: Reader, note: str) -> Verdict:
     """What `journal` is against a remembered head. Raises JournalDamaged where its tree cannot be read."""
     try:
         checkpoint = Checkpoint.parse(note)
-        if checkpoint.origin != journal.key.name:
-            return Verdict.FOREIGN
-        Checkpoint.verify(note, journal.key)
-    except (NoteError, SignatureRefused):
+        chain = KeyChain((), journal.key)
+        if (signer := chain.signer_of(note)) is None:
+            chain = journal.key_chain()
+            signer = chain.signer_of(note)
+        if signer is None:
+            return Verdict.BAD_SIGNATURE if checkpoint.origin in chain.origins else Verdict.FOREIGN
+        key, ended = signer
+        Checkpoint.verify(note, key)
+    except NoteError:
         return Verdict.BAD_SIGNATURE
+    return _placed(journal, checkpoint, ended)
+
+
+def compared(journal: Reader, source: str, text: str, *, told: bool = False) -> Compared:
+    """As `compare`, with what it was about. Raises JournalDamaged.
+
+    told: a person gives it to be verified against. Only there three lines that nobody signed are taken, and are worth what
+    their keeper's word is; elsewhere whoever can write a file, or the line, could stop the agent with them.
+    """
+    lines = unsigned(text) if told else None
+    if lines is None:
+        return Compared(source, text, compare(journal, text), _size_in(text))
+    chain = journal.key_chain()
+    ended = chain.end_of(lines.origin)
+    verdict = _placed(journal, lines, ended) if lines.origin in chain.origins else Verdict.FOREIGN
+    return Compared(source, text, verdict, lines.size, unsigned=True)
+
+
+def _size_in(note: str) -> int | None:
+    try:
+        return Checkpoint.parse(note).size
+    except NoteError:
+        return None
+
+
+def _placed(journal: Reader, checkpoint: Checkpoint, ended: HandOver | None) -> Verdict:
+    """Where a head of this journal stands in it. ended: what ended the time of its key."""
     size = journal.size
+    if ended is not None and checkpoint.size > ended.last_of_old:
+        return Verdict.FORKED if ended.rotated else Verdict.LOST
     if checkpoint.size > size:
         return Verdict.CUT
     if journal.root_at(checkpoint.size) != checkpoint.root:
@@ -171,11 +233,4 @@ def compare(journal: Reader, note: str) -> Verdict:
 
 def compare_all(journal: Reader, home: Path) -> list[Compared]:
     """Every head that the home remembers, against the journal."""
-    answers = []
-    for source, note in remembered(home).items():
-        try:
-            size = Checkpoint.parse(note).size
-        except NoteError:
-            size = None
-        answers.append(Compared(source, note, compare(journal, note), size))
-    return answers
+    return [compared(journal, source, note) for source, note in remembered(home).items()]

@@ -9,6 +9,7 @@ The token key makes card tokens unlinkable outside this home (HMAC-SHA256); it i
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -25,11 +26,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from agent.errors import KeyRefused
+from agent.durable import sync
+from agent.errors import KeyLocked, KeyLost, KeyRefused
 from agent.journal.checkpoint import NoteError, VerifyingKey, exact_base64, signature_line
+from agent.journal.key_chain import signed_by
+from agent.journal.reader import last_note
 from agent.language import _
 
 FORMAT = "counterfoil signing key 1"
+SIGNING, WRAPPING, VERIFYING = "signing.key", "wrapping.secret", "journal.vkey"
+NEXT = ".next"
+"""What the files of a key are called until the journal has gone over to it."""
 CREDENTIAL = "counterfoil-passphrase"
 """The name under which systemd's LoadCredential= hands the passphrase over."""
 
@@ -59,7 +66,16 @@ class Signer:
 
     def signed(self, text: str) -> str:
         """The signed note over a text that ends with a newline."""
-        return f"{text}\n{signature_line(self.name, self._key_id, self._private.sign(text.encode()))}"
+        return f"{text}\n{self.signature(text)}"
+
+    def signature(self, text: str) -> str:
+        """The signature line that a note over this text carries."""
+        return signature_line(self.name, self._key_id, self._private.sign(text.encode()))
+
+    @property
+    def token_key(self) -> bytes:
+        """For the key that follows this one, and nothing else."""
+        return self._token_key
 
     def token_hmac(self, token: bytes) -> bytes:
         """HMAC-SHA256 of a card token under this home's own key, 32 bytes."""
@@ -87,6 +103,16 @@ class PassphraseSources:
         if self.prompt is not None:
             return self.prompt().encode()
         return None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Told(PassphraseSources):
+    """One that somebody gave already; None: there is none."""
+
+    said: bytes | None = None
+
+    def passphrase(self) -> bytes | None:
+        return self.said
 
 
 def _first_line(path: Path) -> bytes:
@@ -135,80 +161,169 @@ def create(home: Path, sources: PassphraseSources | None = None, *, origin: str 
     """
     folder = home / "keys"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if (folder / "signing.key").exists():
+    with contextlib.suppress(PermissionError):  # a folder that others own may let nobody list it
+        sync(home.parent)  # the home's own name; the journal's creation syncs those in the home
+    if (folder / SIGNING).exists():
         raise KeyRefused(
-            _("There is a signing key already: {path}.").format(path=folder / "signing.key"),
+            _("There is a signing key already: {path}.").format(path=folder / SIGNING),
             _("Use it, or choose another home."),
         )
+    return _make(home, sources, origin or new_origin(), os.urandom(32), "")
+
+
+def create_next(home: Path, sources: PassphraseSources | None, origin: str, token_key: bytes | None = None) -> Signer:
+    """Make the key that is to follow, beside the one in force; `settle` puts it in its place. token_key: the old key's, so
+    that a card is known again. Raises as `create`."""
+    for name in (SIGNING, WRAPPING, VERIFYING):
+        (home / "keys" / f"{name}{NEXT}").unlink(missing_ok=True)  # left by a change that did not end
+    return _make(home, sources, origin, token_key or os.urandom(32), NEXT)
+
+
+def settle(home: Path, in_force: VerifyingKey | None = None) -> None:
+    """Where a change of key was under way: if the next key signed the journal's last head, it takes the old one's place,
+    and the old one is destroyed; else it is thrown away. May be called at any time by the home's owner. in_force: the key
+    of the last head, where the caller knows it, whose own connection may be the only one. Raises OSError, JournalError.
+    """
+    folder = home / "keys"
+    if not any((folder / f"{name}{NEXT}").exists() for name in (SIGNING, WRAPPING, VERIFYING)):
+        return
+    following = _next_in_force(home) if in_force is None else _next(home)
+    if following is None or following != (in_force or following):
+        for name in (SIGNING, WRAPPING, VERIFYING):
+            (folder / f"{name}{NEXT}").unlink(missing_ok=True)
+        return
+    if _read_key(folder / f"{SIGNING}{NEXT}").header.kdf.name != "hkdf-sha256":
+        (folder / WRAPPING).unlink(missing_ok=True)
+    for name in (WRAPPING, VERIFYING):
+        if (folder / f"{name}{NEXT}").exists():
+            (folder / f"{name}{NEXT}").rename(folder / name)
+    sync(folder)
+    # The key itself last, and on the disk after the others: until then this runs again.
+    (folder / f"{SIGNING}{NEXT}").rename(folder / SIGNING)
+    sync(folder)
+
+
+def _next(home: Path) -> VerifyingKey | None:
+    """The key that a change under way is about."""
+    try:
+        return VerifyingKey.parse(_read_key(home / "keys" / f"{SIGNING}{NEXT}").header.vkey)
+    except (FileNotFoundError, KeyLost):
+        return None
+
+
+def _next_in_force(home: Path) -> VerifyingKey | None:
+    """The same, if the journal has gone over to it."""
+    key, journal = _next(home), home / "journal.db"
+    return key if key is not None and journal.exists() and signed_by(last_note(journal), key) else None
+
+
+def _make(home: Path, sources: PassphraseSources | None, origin: str, token_key: bytes, suffix: str) -> Signer:
+    folder = home / "keys"
     passphrase = (sources or PassphraseSources()).passphrase()
     if passphrase == b"":
         raise KeyRefused(_("The passphrase is empty."), _("Give one of at least one character, or none at all."))
     salt = os.urandom(32)
     if passphrase is None:
         passphrase = secrets.token_hex(32).encode()
-        (folder / "wrapping.secret").unlink(missing_ok=True)  # left by a creation that did not end
-        _write_new(folder / "wrapping.secret", passphrase + b"\n")
+        wrapping = folder / f"{WRAPPING}{suffix}"
+        wrapping.unlink(missing_ok=True)  # left by a creation that did not end
+        _write_new(wrapping, passphrase + b"\n")
         kdf = _Kdf("hkdf-sha256", _b64(salt))
     else:
         kdf = _Kdf("scrypt", _b64(salt), SCRYPT_N, SCRYPT_R, SCRYPT_P)
-    seed, token_key, nonce = os.urandom(32), os.urandom(32), os.urandom(12)
-    signer = Signer(origin or new_origin(), seed, token_key)
+    seed, nonce = os.urandom(32), os.urandom(12)
+    signer = Signer(origin, seed, token_key)
     header = _Header(FORMAT, kdf, "aes-256-gcm", _b64(nonce), signer.vkey)
     sealed = AESGCM(_wrapping_key(kdf, passphrase)).encrypt(nonce, seed + token_key, _encode(header))
-    (folder / "journal.vkey").unlink(missing_ok=True)
-    _write_new(folder / "journal.vkey", f"{signer.vkey}\n".encode(), mode=0o644)
-    _write_new(
-        folder / "signing.key", _encode(_KeyFile(header, _b64(sealed))) + b"\n"
-    )  # the last: it makes the home whole
+    verifying = folder / f"{VERIFYING}{suffix}"
+    verifying.unlink(missing_ok=True)
+    _write_new(verifying, f"{signer.vkey}\n".encode(), mode=0o644)
+    key_file = _encode(_KeyFile(header, _b64(sealed))) + b"\n"
+    _write_new(folder / f"{SIGNING}{suffix}", key_file)  # the last: it makes the home whole
     return signer
 
 
-def unlock(home: Path, sources: PassphraseSources | None = None) -> Signer:
-    """The home's key. Raises KeyRefused: no key, an unreadable or foreign file, no passphrase, or the wrong one."""
-    path = home / "keys" / "signing.key"
+def _read_key(path: Path) -> _KeyFile:
+    """Raises FileNotFoundError, and KeyLost for one that cannot be read or is none."""
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise
     except OSError as error:
-        raise KeyRefused(
-            _("The signing key {path} cannot be read: {reason}.").format(path=path, reason=error.strerror),
-            _("Put the key file back from its copy, or give this user the right to read it."),
-        ) from error
-    refused = KeyRefused(
-        _("{path} is not a signing key of counterfoil.").format(path=path), _("Put the key file back from its copy.")
-    )
+        raise _no_key(path, error) from error
     try:
         file_ = msgspec.json.decode(raw, type=_KeyFile) if len(raw) <= _LARGEST_FILE else None
         if file_ is None or file_.header.format != FORMAT or file_.header.aead != "aes-256-gcm":
-            raise refused
+            raise _foreign(path)
         header = file_.header
-        public = VerifyingKey.parse(header.vkey)
-        nonce, sealed = exact_base64(header.nonce), exact_base64(file_.ciphertext)
-        if not _bounded(header.kdf) or len(nonce) != 12:
-            raise refused
+        VerifyingKey.parse(header.vkey)
+        exact_base64(file_.ciphertext)
         exact_base64(header.kdf.salt)
+        if not _bounded(header.kdf) or len(exact_base64(header.nonce)) != 12:
+            raise _foreign(path)
     except (msgspec.DecodeError, UnicodeDecodeError, NoteError) as error:
-        raise refused from error
+        raise _foreign(path) from error
+    return file_
+
+
+def _foreign(path: Path) -> KeyLost:
+    return KeyLost(
+        _("{path} is not a signing key of counterfoil.").format(path=path), _("Put the key file back from its copy.")
+    )
+
+
+def _no_key(path: Path, error: OSError) -> KeyLost:
+    return KeyLost(
+        _("The signing key {path} cannot be read: {reason}.").format(path=path, reason=error.strerror),
+        _("Put the key file back from its copy, or give this user the right to read it."),
+    )
+
+
+def unlock(home: Path, sources: PassphraseSources | None = None) -> Signer:
+    """The home's key. Raises KeyLost: no key, an unreadable or foreign file; KeyLocked: no passphrase; KeyRefused: the
+    wrong one."""
+    path = home / "keys" / SIGNING
+    try:
+        file = _read_key(path)
+    except FileNotFoundError as error:
+        raise _no_key(path, error) from error
+    header, nonce, sealed = file.header, exact_base64(file.header.nonce), exact_base64(file.ciphertext)
     try:
         opened = AESGCM(_wrapping_key(header.kdf, _secret(home, header.kdf, sources))).decrypt(
             nonce, sealed, _encode(header)
         )
     except InvalidTag as error:
+        if header.kdf.name == "hkdf-sha256":  # nobody typed anything: a file is not what was written
+            raise KeyLost(
+                _("The secret that lies beside it does not open the signing key {path}.").format(path=path),
+                _("Put both files back from their copy."),
+            ) from error
         raise KeyRefused(
             _("The passphrase does not open the signing key {path}.").format(path=path),
             _("Give the passphrase that was chosen when this home was made."),
         ) from error
     if len(opened) != 64:
-        raise refused
-    signer = Signer(public.name, opened[:32], opened[32:])
+        raise _foreign(path)
+    signer = Signer(VerifyingKey.parse(header.vkey).name, opened[:32], opened[32:])
     if signer.vkey != header.vkey:
-        raise refused
+        raise _foreign(path)
     return signer
+
+
+def needs_no_passphrase(home: Path) -> bool | None:
+    """Whether the home's key opens by the secret that lies beside it; None where there is no key to be read."""
+    try:
+        return _read_key(home / "keys" / SIGNING).header.kdf.name == "hkdf-sha256"
+    except (FileNotFoundError, KeyLost):
+        return None
 
 
 def verifying_key(home: Path) -> VerifyingKey:
     """The home's public key, which needs no passphrase. Raises KeyRefused."""
-    path = home / "keys" / "journal.vkey"
+    path = home / "keys" / VERIFYING
+    if (following := _next_in_force(home)) is not None:  # the owner has not come round to `settle` yet
+        return following
     try:
         return VerifyingKey.parse(path.read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError, NoteError) as error:
@@ -220,10 +335,13 @@ def verifying_key(home: Path) -> VerifyingKey:
 
 def _secret(home: Path, kdf: _Kdf, sources: PassphraseSources | None) -> bytes:
     if kdf.name == "hkdf-sha256":
-        return _first_line(home / "keys" / "wrapping.secret")
+        try:
+            return _first_line(home / "keys" / WRAPPING)
+        except KeyRefused as error:
+            raise KeyLost(error.what, _("Put the key file back from its copy.")) from error
     passphrase = (sources or PassphraseSources()).passphrase()
     if passphrase is None:
-        raise KeyRefused(
+        raise KeyLocked(
             _("The signing key is locked with a passphrase, and none was given."),
             _("Run this on a terminal to be asked, or give --passphrase-file."),
         )
@@ -256,8 +374,4 @@ def _write_new(path: Path, content: bytes, mode: int = 0o600) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -12,6 +12,15 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar
 
+from agent.journal.custody_kinds import (
+    CustodyFact,
+    HeadCosigned,
+    JournalRestored,
+    KeyRotated,
+    PrivateErased,
+    RecordedUnsigned,
+    WitnessRefused,
+)
 from agent.journal.entries import Draft
 from agent.journal.meanings import means as _means
 from agent.journal.money_kinds import MoneyFact, MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
@@ -34,17 +43,6 @@ from protocol.money import Money
 __all__ = ["MoneyAction", "MoneyIntent", "MoneyOutcome", "MoneyParked", "MoneyRollbackAccepted", "MoneyState"]
 
 # ruff: noqa: RUF009  _means() makes a dataclass field
-
-PRIVATE: dict[type, frozenset[str]] = {
-    Transaction: frozenset({"merchant_name"}),
-    Fee: frozenset({"description"}),
-    DeviceEvent: frozenset({"detail"}),
-    TariffNotice: frozenset(),  # an announcement to all its merchants
-    Settlement: frozenset(),
-    DepositUpdate: frozenset({"note"}),  # and what `_deductions` sets apart
-    Result: frozenset(),
-}
-"""Free text and names stand outside the leaf, salted, so that they can be erased (docs/journal.md)."""
 
 MESSAGE_KINDS: dict[type, str] = {
     Transaction: "terminal.transaction",
@@ -247,6 +245,7 @@ Fact = (
     | LineFlooded
     | HeadMismatch
     | MoneyFact
+    | CustodyFact
 )
 
 KINDS: dict[str, type] = {
@@ -272,8 +271,32 @@ KINDS: dict[str, type] = {
     "money.outcome": MoneyOutcome,
     "money.parked": MoneyParked,
     "money.rollback_accepted": MoneyRollbackAccepted,
+    "key.rotated": KeyRotated,
+    "journal.restored": JournalRestored,
+    "recording.unsigned": RecordedUnsigned,
+    "head.cosigned": HeadCosigned,
+    "witness.refused": WitnessRefused,
+    "private.erased": PrivateErased,
 }
 """kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""
+
+_REASON = frozenset({"reason"})
+PRIVATE: dict[type, frozenset[str]] = {
+    **dict.fromkeys(KINDS.values(), frozenset()),
+    Transaction: frozenset({"merchant_name"}),
+    Fee: frozenset({"description"}),
+    DeviceEvent: frozenset({"detail"}),
+    DepositUpdate: frozenset({"note"}),  # and what `_deductions` sets apart
+    EventUnreadable: frozenset({"raw"}),
+    MoneyOutcome: _REASON,
+    MoneyParked: _REASON,
+    MoneyRollbackAccepted: _REASON,
+    KeyRotated: _REASON,
+    JournalRestored: _REASON,
+    WitnessRefused: frozenset({"answer"}),
+    PrivateErased: _REASON,
+}
+"""Free text and names stand outside the leaf, salted, so that they can be erased (docs/journal.md)."""
 
 _NAMES: dict[type, tuple[str, ...]] = {
     shape: tuple(f.name for f in fields(shape)) for shape in (*KINDS.values(), EventId, SettlementLine, Deduction)
@@ -302,15 +325,9 @@ def to_draft(fact: Fact, token_hmac: TokenHmac) -> Draft:
         case ResultUnasked():
             body, private = _message(fact.result, token_hmac)
             return Draft(fact.kind, body | {"terminal": fact.terminal, "sha256": fact.sha256.hex()}, private)
-        case EventUnreadable(raw=raw):
-            body = _plain(fact)
-            del body["raw"]
-            return Draft(fact.kind, body, {"raw": raw} if raw else {})
-        case MoneyOutcome(reason=reason) | MoneyParked(reason=reason) | MoneyRollbackAccepted(reason=reason):
-            body = _plain(fact)
-            body.pop("reason", None)
-            return Draft(fact.kind, body, {"reason": reason} if reason else {})
-    return Draft(fact.kind, _plain(fact))
+    hidden = PRIVATE[type(fact)]
+    told = {name: value for name in sorted(hidden) if (value := getattr(fact, name))}
+    return Draft(fact.kind, _plain(fact, hidden), told)
 
 
 def _message(message: UnsolicitedEvent | Result, token_hmac: TokenHmac) -> tuple[dict[str, Any], dict[str, str]]:
@@ -367,9 +384,11 @@ def _put(body: dict[str, Any], name: str, value: Any) -> None:
         body[name] = value.value if isinstance(value, Enum) else value
 
 
-def _plain(fact: object) -> dict[str, Any]:
+def _plain(fact: object, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name in _NAMES[type(fact)]:
+        if name in without:
+            continue
         value = getattr(fact, name)
         if isinstance(value, EventId):
             body[name] = _plain(value)

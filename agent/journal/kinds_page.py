@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 
 from agent.journal.kinds import KINDS, MESSAGE_KINDS, PRIVATE, EventId, ResultUnasked
-from agent.journal.money_kinds import MoneyOutcome, MoneyParked, MoneyRollbackAccepted
 from protocol.messages import DepositUpdate, DeviceEvent, Result, Transaction
 
 _MEANS = {
@@ -79,7 +78,6 @@ _ABOUT = {
     "terminal.deposit_update": "The provider's word on a deposit's return.",
     "terminal.result_unasked": (ResultUnasked.__doc__ or "").strip(),
 }
-_MONEY = (MoneyOutcome, MoneyParked, MoneyRollbackAccepted)
 _APART = "SHA-256(salt ‖ value); value and salt stand outside the leaf"
 
 
@@ -94,7 +92,7 @@ def _rows(shape: type) -> list[tuple[str, str, str]]:
         if f.name == "message":
             rows.append(("told_kind", "text", "terminal.* kind of the second telling"))
             rows.append(("…", "", f.metadata["means"]))
-        elif f.name == "raw" or (f.name == "reason" and shape in _MONEY):
+        elif f.name in PRIVATE[shape]:
             rows.append((f"{f.name}_sha256", "hex, optional", f"{f.metadata['means']}: {_APART}"))
         elif str(f.type).startswith("Money |"):
             rows.append((f"{f.name}_minor", "integer, optional", f.metadata["means"]))

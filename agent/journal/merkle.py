@@ -23,14 +23,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def position(level: int, idx: int) -> int:
-    """Where the complete subtree (level ≥ 1, idx) stands in the order of completion.
-
-    It is completed by leaf n = (idx+1)·2^level − 1; before that leaf n − popcount(n) subtrees were complete, and the leaf
-    completes its own ancestors from the lowest up.
-    """
-    n = ((idx + 1) << level) - 1
-    return n - n.bit_count() + level - 1
+def completed_by(level: int, idx: int) -> int:
+    """The leaf that completes the subtree (level, idx): the last one it covers."""
+    return ((idx + 1) << level) - 1
 
 
 class Frontier:
@@ -52,16 +47,16 @@ class Frontier:
     def copy(self) -> Frontier:
         return Frontier(self.size, self.hashes)
 
-    def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
-        """Add one leaf hash; answers the subtrees it completes, (level, idx, hash), lowest first."""
-        completed = []
-        index, level, top = self.size, 0, leaf
-        while index >> level & 1:
-            top = sha256(b"\x01" + self.hashes.pop() + top).digest()
-            level += 1
-            completed.append((level, index >> level, top))
-        self.hashes.append(top)
-        self.size = index + 1
+    def append(self, leaf: bytes) -> bytes:
+        """Add one leaf hash; answers it and the subtrees that it completes, lowest first, 32 bytes each."""
+        index, hashes, top = self.size, self.hashes, leaf
+        completed = leaf
+        while index & 1:
+            top = sha256(b"\x01" + hashes.pop() + top).digest()
+            completed += top
+            index >>= 1
+        hashes.append(top)
+        self.size += 1
         return completed
 
     def root(self) -> bytes:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent.errors import JournalDamaged, JournalError, NotFound
 from agent.journal import engine, merkle
-from agent.journal.checkpoint import Checkpoint, NoteError, VerifyingKey
+from agent.journal.checkpoint import NoteError, VerifyingKey
 from agent.journal.entries import Entry, EntryError, EventMark, decode, event_mark
+from agent.journal.key_chain import HAND_OVER_KINDS, HandOver, KeyChain, signed_by
 from agent.language import _
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _CHUNK = 512
 _STRETCH = 32_768
 _TAIL = 128
@@ -59,16 +61,18 @@ class Reader:
         return self.head.size
 
     def _read_head(self) -> Head:
-        row = self._one("SELECT size, at, note FROM head ORDER BY size DESC LIMIT 1")
+        row = self._one("SELECT seq, note, CAST(body AS BLOB) FROM entry ORDER BY seq DESC LIMIT 1")
         try:
-            if row is None:
+            if row is None or not isinstance(row[1], str):
                 raise NoteError("no head")
-            checkpoint = Checkpoint.verify(row[2], self.key)
-            if checkpoint.size != row[0]:
-                raise NoteError("the head is of another size than its row")
-        except (NoteError, TypeError) as error:
-            raise damaged(_("The journal's last head does not carry this key's signature.")) from error
-        return Head(checkpoint.origin, checkpoint.size, checkpoint.root, row[1], row[2], str(self.key))
+            chain = KeyChain((), self.key) if signed_by(row[1], self.key, alone=True) else self.key_chain()
+            checkpoint = chain.verify(row[1], row[0] + 1)
+        except NoteError as error:
+            raise not_this_key() from error
+        at = _entry(row[0], row[2], {}).at
+        return Head(
+            checkpoint.origin, checkpoint.size, checkpoint.root, at, row[1], str(chain.over(checkpoint.size)[0])
+        )
 
     def entry(self, seq: int) -> Entry:
         """Raises NotFound."""
@@ -103,6 +107,10 @@ class Reader:
         for seq, raw in rows:
             yield _entry(seq, raw, private.get(seq, {}))
 
+    def salts(self, seq: int) -> dict[str, str]:
+        """field → the salt (hex) under which its value was sealed, for every private value that was not erased."""
+        return {name: salt.hex() for name, salt in self._all("SELECT field, salt FROM private WHERE seq = ?", (seq,))}
+
     def raw_entry(self, seq: int) -> bytes:
         """The bytes that the leaf hashes. Raises NotFound."""
         row = self._one("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?", (seq,))
@@ -114,15 +122,13 @@ class Reader:
 
     def node(self, level: int, idx: int) -> bytes:
         """The stored hash of a complete subtree; leaves are level 0. Raises JournalDamaged where it is missing."""
-        if level == 0:
-            row = self._one("SELECT leaf FROM entry WHERE seq = ?", (idx,))
-        else:
-            row = self._one("SELECT hash FROM node WHERE pos = ?", (merkle.position(level, idx),))
-        if row is None or len(row[0]) != 32:
+        row = self._one("SELECT hashes FROM entry WHERE seq = ?", (merkle.completed_by(level, idx),))
+        found = row[0][32 * level : 32 * level + 32] if row is not None and isinstance(row[0], bytes) else b""
+        if len(found) != 32:
             raise damaged(
                 _("A hash of the journal's tree is missing (level {level}, {idx}).").format(level=level, idx=idx)
             )
-        return bytes(row[0])
+        return found
 
     def root_at(self, size: int) -> bytes:
         """The root of the first `size` leaves, by the stored subtrees."""
@@ -147,6 +153,21 @@ class Reader:
             raise ValueError("the journal is not that long")
         return merkle.consistency_proof(first, second, self.node)
 
+    def copy_to(self, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """The whole database into the empty file `path`, the write-ahead log included, as it is at one moment. progress:
+        (pages done, pages in all). Raises `engine.Error`."""
+        engine.copy(self._connection, path, progress)
+
+    def key_chain(self) -> KeyChain:
+        """The keys of this record. Where its first head carries the newest key's signature there is one only, and nothing
+        is searched. Raises JournalDamaged, also where one took over that the one before did not vouch for."""
+        chain = key_chain(self._connection, self.key)
+        for h in chain.to_vouch:
+            row = self._one("SELECT note FROM entry WHERE seq = ?", (h.seq,))
+            if row is None or not isinstance(row[0], str) or not signed_by(row[0], h.old):
+                raise damaged(not_vouched(h.seq))
+        return chain
+
     def last_of(self, kinds: Iterable[str], start: int = 0) -> Entry | None:
         """The last entry of one of these kinds, from entry `start` on; only that one is decoded. Raises JournalDamaged."""
         marks = [f'"kind":"{kind}"' for kind in kinds]  # no text in an entry can hold one: its quotes are escaped
@@ -160,16 +181,8 @@ class Reader:
 
         A kind stands near the end of its entry, after the body: no more of an entry is searched.
         """
-        marks = [f'"kind":"{beginning}'.encode() for beginning in beginnings]
-        tests = " OR ".join(["instr(tail, ?)"] * len(marks))
-        tails = f"SELECT seq, substr(CAST(body AS BLOB), -{_TAIL}) AS tail FROM entry WHERE seq >= ? AND seq < ?"  # noqa: S608
-        query = f"WITH tails AS MATERIALIZED ({tails}) SELECT seq FROM tails WHERE {tests} ORDER BY seq"  # noqa: S608
-        size = self.size
-        for low in range(0, size, _STRETCH):
-            found = [seq for (seq,) in self._all(query, (low, min(low + _STRETCH, size), *marks))]
-            for first in range(0, len(found), _CHUNK):
-                some = tuple(found[first : first + _CHUNK])
-                yield from self._entries_where(f"seq IN ({', '.join('?' * len(some))})", some)
+        for some in _ends_with_kind(self._connection, beginnings, self.size):
+            yield from self._entries_where(f"seq IN ({', '.join('?' * len(some))})", some)
 
     # The terminal's event stream
 
@@ -178,8 +191,8 @@ class Reader:
         last: dict[tuple[str, str], int] = {}
         for start, end, terminal, log_epoch in self._stretches():
             mark = self._mark_before(end, start)
-            if mark is None:
-                raise damaged(_("The journal's list of log epochs does not fit its entries."))
+            if mark is None or (mark.terminal, mark.log_epoch) != (terminal, log_epoch):
+                raise epochs_do_not_fit()
             last[terminal, log_epoch] = max(mark.number, last.pop((terminal, log_epoch), 0))
         return last
 
@@ -216,7 +229,10 @@ class Reader:
 
     def _mark(self, seq: int) -> EventMark | None:
         entry = _entry(seq, self.raw_entry(seq), {})
-        return event_mark(entry.kind, entry.body)
+        try:
+            return event_mark(entry.kind, entry.body)
+        except EntryError as error:
+            raise not_as_written(seq) from error
 
     def _mark_before(self, end: int, start: int) -> EventMark | None:
         for seq in range(end - 1, start - 1, -1):
@@ -239,6 +255,55 @@ class Reader:
             raise unreadable(None, error) from error
 
 
+def last_note(path: Path) -> str:
+    """The note of a journal's last head, unverified; "" where there is none. Raises JournalError."""
+    engine.require_journal(path)
+    try:
+        with closing(engine.connect_reader(path)) as connection:
+            row = connection.execute("SELECT note FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+    except engine.Error as error:
+        raise unreadable(path, error) from error
+    return row[0] if row is not None and isinstance(row[0], str) else ""
+
+
+def _ends_with_kind(connection: engine.Connection, beginnings: Iterable[str], size: int) -> Iterator[tuple[int, ...]]:
+    """The seqs of entries whose kind begins so, in order, few at a time."""
+    marks = [f'"kind":"{beginning}'.encode() for beginning in beginnings]
+    tests = " OR ".join(["instr(tail, ?)"] * len(marks))
+    tails = f"SELECT seq, substr(CAST(body AS BLOB), -{_TAIL}) AS tail FROM entry WHERE seq >= ? AND seq < ?"  # noqa: S608
+    query = f"WITH tails AS MATERIALIZED ({tails}) SELECT seq FROM tails WHERE {tests} ORDER BY seq"  # noqa: S608
+    try:
+        for low in range(0, size, _STRETCH):
+            found = connection.execute(query, (low, min(low + _STRETCH, size), *marks)).fetchall()
+            for first in range(0, len(found), _CHUNK):
+                yield tuple(seq for (seq,) in found[first : first + _CHUNK])
+    except engine.Error as error:
+        raise unreadable(None, error) from error
+
+
+def key_chain(connection: engine.Connection, known: VerifyingKey) -> KeyChain:
+    """The keys of the record that `connection` reads, by what its entries say. Raises JournalDamaged."""
+    try:
+        size = connection.execute("SELECT max(seq) + 1 FROM entry").fetchone()[0] or 0
+        ends = connection.execute(
+            "SELECT note FROM entry WHERE seq IN (?1, (SELECT min(seq) FROM entry WHERE note IS NOT NULL))", (size - 1,)
+        ).fetchall()
+        if all(isinstance(note, str) and signed_by(note, known, alone=True) for (note,) in ends):
+            return KeyChain((), known)
+        found = []
+        for some in _ends_with_kind(connection, HAND_OVER_KINDS, size):
+            for seq in some:
+                (raw,) = connection.execute("SELECT CAST(body AS BLOB) FROM entry WHERE seq = ?", (seq,)).fetchone()
+                entry = _entry(seq, raw, {})
+                if entry.kind in HAND_OVER_KINDS:
+                    found.append(HandOver.of(seq, entry.kind, entry.body))
+    except engine.Error as error:
+        raise unreadable(None, error) from error
+    except (NoteError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(_("An entry that names the record's next key does not name it.")) from error
+    return KeyChain(found, known)
+
+
 def open_reader(path: Path, key: VerifyingKey) -> Reader:
     """`mode=ro`, beside a writer if there is one. Raises JournalError."""
     engine.require_journal(path)
@@ -259,19 +324,54 @@ def _entry(seq: int, raw: object, private: dict[str, str]) -> Entry:
         if entry.seq != seq:
             raise EntryError("another seq")
     except EntryError as error:
-        raise damaged(_("Entry {seq} of the journal is not what was written.").format(seq=seq)) from error
+        raise not_as_written(seq) from error
     return Entry(entry.seq, entry.at, entry.kind, entry.v, entry.body, private) if private else entry
+
+
+def well_typed(body: object, hashes: object) -> bool:
+    """A flipped bit in a row's header can make any type of a column."""
+    return isinstance(body, bytes) and isinstance(hashes, bytes) and len(hashes) >= 32
 
 
 def damaged(what: str) -> JournalDamaged:
     return JournalDamaged(what, _("Find out where with: counterfoil journal verify"))
 
 
+def begun(marks: Iterable[tuple[int, EventMark]], epoch: tuple[str, str] | None) -> list[tuple[int, str, str]]:
+    """(seq, terminal, log epoch) wherever the events at those seqs go over to another epoch than the one before."""
+    found = []
+    for seq, mark in marks:
+        if (mark.terminal, mark.log_epoch) != epoch:
+            epoch = (mark.terminal, mark.log_epoch)
+            found.append((seq, *epoch))
+    return found
+
+
+def not_as_written(seq: int) -> JournalDamaged:
+    return damaged(_("Entry {seq} of the journal is not what was written.").format(seq=seq))
+
+
+def epochs_do_not_fit() -> JournalDamaged:
+    return damaged(_("The journal's list of log epochs does not fit its entries."))
+
+
+def not_this_key() -> JournalDamaged:
+    return damaged(_("The journal's last head does not carry this key's signature."))
+
+
+def not_vouched(seq: int) -> str:
+    return _("From entry {seq} on another key signs, and the one before it did not vouch for it.").format(seq=seq)
+
+
 def wrong_version(path: Path, version: int) -> JournalError:
-    return JournalError(
-        _("The journal {path} has format {found}; this program knows {known}.").format(
-            path=path, found=version, known=SCHEMA_VERSION
-        ),
+    what = _("The journal {path} has format {found}; this program knows {known}.")
+    return JournalError(what.format(path=path, found=version, known=SCHEMA_VERSION), other_version(version)[1])
+
+
+def other_version(version: int) -> tuple[str, str]:
+    """What is said of a format that this program does not know, and what to do."""
+    return (
+        _("The journal has format {found}; this program knows {known}.").format(found=version, known=SCHEMA_VERSION),
         _("Use the version of counterfoil that wrote it, or a newer one."),
     )
 

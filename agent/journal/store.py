@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from agent.errors import JournalDamaged, JournalError
+from agent.durable import sync
+from agent.errors import JournalError
 from agent.journal import engine, merkle
-from agent.journal.checkpoint import Checkpoint
+from agent.journal.checkpoint import Checkpoint, VerifyingKey
 from agent.journal.entries import Draft, EventMark, encode, event_mark, sealed
 from agent.journal.heads import LocalNote, compare
 from agent.journal.keys import Signer
-from agent.journal.reader import SCHEMA_VERSION, Head, Reader, damaged, wrong_version
+from agent.journal.reader import (
+    SCHEMA_VERSION,
+    Head,
+    Reader,
+    begun,
+    damaged,
+    epochs_do_not_fit,
+    not_as_written,
+    not_this_key,
+    well_typed,
+    wrong_version,
+)
+from agent.journal.troubles import cannot_open, cannot_write, stopped_error, taken_away
 from agent.language import _
 
 CHECKED_AT_START = 1000
 """Entries at the end that are hashed again at every start (docs/journal.md)."""
 _REMEMBERED_EVENTS = 1024
 
-_INSERT_ENTRY = "INSERT INTO entry (seq, body, leaf) VALUES (?, ?, ?)"
-_INSERT_NODE = "INSERT INTO node (pos, level, idx, hash) VALUES (?, ?, ?, ?)"
-_INSERT_HEAD = "INSERT INTO head (size, at, note) VALUES (?, ?, ?)"
+_INSERT_ENTRY = "INSERT INTO entry (seq, hashes, note, body) VALUES (?, ?, ?, ?)"
 _INSERT_PRIVATE = "INSERT INTO private (seq, field, salt, value) VALUES (?, ?, ?, ?)"
 _INSERT_STRETCH = "INSERT INTO stretch (seq, terminal, log_epoch) VALUES (?, ?, ?)"
 
@@ -57,12 +68,13 @@ class Journal(Reader):
         self.path = path
         self._signer = signer
         self._stopped = False
+        self._cosigner: Signer | None = None
+        self._erasing: tuple[str, tuple[object, ...]] | None = None
         self._name = str(path)
         self._file: tuple[int, int] | None = None  # device and inode, once the journal stands under its name
         self._local = LocalNote(path.parent)
         self._head: Head
         self._frontier: merkle.Frontier
-        self._nodes: int
         self._last: dict[_Epoch, int]
         self._current: _Epoch | None
         self._recent: dict[tuple[str, str, int], str | None]
@@ -92,19 +104,22 @@ class Journal(Reader):
                 connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
                 journal._begin_empty()
                 journal.append([opened], at)
+                # `close` only tries, and the log would not take the new name.
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 journal.close()
             new.rename(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         except (OSError, engine.Error) as error:
             raise cannot_write(error) from error
         return cls.open(path, signer)
 
     @classmethod
-    def open(cls, path: Path, signer: Signer) -> Journal:
+    def open(cls, path: Path, signer: Signer, signed_by: VerifyingKey | None = None) -> Journal:
         """Open for writing after the check of every start: schema, the head's signature, the last 1,000 entries and their
         subtrees, and the root that follows from them and the stored edge.
 
+        signed_by: the key of its last head, where that is another than the signer's: then `hand_over` comes first.
         Raises JournalError (not there, foreign, newer, not writable) or JournalDamaged.
         """
         engine.require_journal(path)
@@ -113,8 +128,11 @@ class Journal(Reader):
         except engine.Error as error:
             raise cannot_open(path, error) from error
         journal = cls(path, signer, connection)
+        journal.key = signed_by or signer.key
         try:
             journal._begin()
+            if journal._head.vkey != str(journal.key):
+                raise not_this_key()
             journal._file = journal._file_there()
         except engine.Error as error:
             connection.close()
@@ -144,6 +162,11 @@ class Journal(Reader):
         return self._head.size
 
     @property
+    def signer(self) -> Signer:
+        """The key that signs now."""
+        return self._signer
+
+    @property
     def stopped(self) -> bool:
         """True after an I/O error that could not be healed: nothing more is written until the agent starts anew."""
         return self._stopped
@@ -156,21 +179,18 @@ class Journal(Reader):
         `stopped` says whether the next try makes sense. After any JournalError ask `last_events` before trying again.
         """
         if self._stopped:
-            raise _stopped_error()
+            raise stopped_error()
         if not drafts:
             return self._head
         frontier = self._frontier.copy()
-        entry_rows, node_rows, private_rows, stretch_rows, marks = [], [], [], [], []
-        nodes, current = self._nodes, self._current
+        rows: list[tuple[int, bytes, str | None, str]] = []
+        private_rows, stretch_rows, marks = [], [], []
+        current = self._current
         last: dict[_Epoch, int] = {}
         for seq, draft in enumerate(drafts, frontier.size):
             body, private = sealed(draft) if draft.private else (draft.body, [])
             raw = encode(seq, at, draft.kind, body)
-            leaf = merkle.leaf_hash(raw)
-            entry_rows.append((seq, raw.decode(), leaf))
-            for level, idx, subtree in frontier.append(leaf):
-                node_rows.append((nodes, level, idx, subtree))
-                nodes += 1
+            rows.append((seq, frontier.append(merkle.leaf_hash(raw)), None, raw.decode()))
             for name, salt, value in private:
                 private_rows.append((seq, name, salt, value))
             mark = event_mark(draft.kind, body)
@@ -185,8 +205,11 @@ class Journal(Reader):
                     current = epoch
         checkpoint = Checkpoint(self._signer.name, frontier.size, frontier.root())
         note = self._signer.signed(checkpoint.text)
-        self._commit(entry_rows, node_rows, private_rows, stretch_rows, (frontier.size, at, note))
-        self._frontier, self._nodes, self._current = frontier, nodes, current
+        if self._cosigner is not None:
+            note += self._cosigner.signature(checkpoint.text)
+        rows[-1] = (*rows[-1][:2], note, rows[-1][3])
+        self._commit(rows, private_rows, stretch_rows)
+        self._frontier, self._current = frontier, current
         self._head = Head(checkpoint.origin, checkpoint.size, checkpoint.root, at, note, self._signer.vkey)
         for epoch, number in last.items():
             self._last.pop(epoch, None)
@@ -194,6 +217,38 @@ class Journal(Reader):
         self._keep_recent(marks)
         self._local.write(note)
         return self._head
+
+    def hand_over(self, draft: Draft, new: Signer, at: int, *, old: Signer | None = None) -> Head:
+        """Go on under another key: the draft (key.rotated or journal.restored, which name it) in a commit of its own, under
+        a head that `new` signs, and `old` too. Raises as `append`; then `signer` is the key that the last head asks for."""
+        before = self._signer, self.key
+        self._signer, self.key, self._cosigner = new, new.key, old
+        try:
+            return self.append([draft], at)
+        except BaseException:
+            # A commit that failed at the last may stand on the disk all the same.
+            self._signer, self.key = before if self._head.vkey != new.vkey else (new, new.key)
+            raise
+        finally:
+            self._cosigner = None
+
+    def erase(self, first: int, last: int, field: str | None, draft: Callable[[int], Draft], at: int) -> Head:
+        """Erase the private values of the entries first … last (field None: every field), and record it in the same commit.
+
+        draft: from the number of values. Raises as `append`; then nothing was erased. LookupError where there is none.
+        """
+        test, values = "seq BETWEEN ? AND ? AND ? IN (field, '')", (first, last, field or "")
+        (count,) = self._one(f"SELECT count(*) FROM private WHERE {test}", values)  # noqa: S608
+        if not count:
+            raise LookupError("no private value stands there")
+        self._erasing = (f"DELETE FROM private WHERE {test}", values)  # noqa: S608
+        try:
+            head = self.append([draft(count)], at)
+        finally:
+            self._erasing = None
+        with contextlib.suppress(engine.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else the old page stays in the log
+        return head
 
     def last_events(self) -> dict[_Epoch, int]:
         return dict(self._last)
@@ -206,24 +261,21 @@ class Journal(Reader):
             return None
         return super().event_sha256(terminal, log_epoch, number)
 
-    def _commit(
-        self, entries: list[Any], nodes: list[Any], private: list[Any], stretches: list[Any], head: Any
-    ) -> None:
+    def _commit(self, entries: list[Any], private: list[Any], stretches: list[Any]) -> None:
         cursor = self._connection.cursor()
         try:
             cursor.execute("BEGIN IMMEDIATE")
             cursor.executemany(_INSERT_ENTRY, entries)
-            if nodes:
-                cursor.executemany(_INSERT_NODE, nodes)
             if private:
                 cursor.executemany(_INSERT_PRIVATE, private)
             if stretches:
                 cursor.executemany(_INSERT_STRETCH, stretches)
-            cursor.execute(_INSERT_HEAD, head)
+            if self._erasing:
+                cursor.execute(*self._erasing)
             cursor.execute("COMMIT")
             if self._file_there() != self._file:  # committed to a file that nobody will find again
                 self._stopped = True
-                raise _taken_away(self.path)
+                raise taken_away(self.path)
         except engine.Error as error:
             cursor.close()  # an open statement would keep the file, and its locks, past the connection's close
             self._after_failure(error)
@@ -244,7 +296,7 @@ class Journal(Reader):
         # The kernel may have dropped the pages that it could not write, and calls them clean: nothing that this connection
         # believes is worth anything. Begin anew from the disk, and go on only if it holds every head that was acknowledged.
         self._stopped = True
-        acknowledged = self._head.note
+        acknowledged, self.key = self._head.note, VerifyingKey.parse(self._head.vkey)
         try:
             self._connection.close()
             self._connection = engine.connect_writer(self.path)
@@ -259,7 +311,6 @@ class Journal(Reader):
 
     def _begin_empty(self) -> None:
         self._frontier = merkle.Frontier()
-        self._nodes = 0
         self._last, self._current, self._recent = {}, None, {}
         root = self._frontier.root()
         self._head = Head(self._signer.name, 0, root, 0, "", self._signer.vkey)
@@ -270,32 +321,28 @@ class Journal(Reader):
             raise wrong_version(self.path, version)
         if schema_rows(self._connection) != expected_schema():
             raise damaged(_("The journal's tables or triggers were changed."))
-        head = self._read_head()
-        self._head = head
-        size, count = head.size, self._connection.execute("SELECT max(seq) + 1 FROM entry").fetchone()[0]
-        if count != size:
-            raise damaged(_("The journal holds {count} entries under a head of {size}.").format(count=count, size=size))
+        self._head = head = self._read_head()
+        size = head.size
         start = max(0, size - CHECKED_AT_START)
         frontier = merkle.Frontier.of(start, self.node)
-        nodes = start - start.bit_count()
-        stored = iter(self._all("SELECT pos, level, idx, hash FROM node WHERE pos >= ? ORDER BY pos", (nodes,)))
         self._recent = {}
-        rows = self._all("SELECT seq, CAST(body AS BLOB), leaf FROM entry WHERE seq >= ? ORDER BY seq", (start,))
-        for seq, (found, raw, leaf) in enumerate(rows, start):
-            if found != seq or merkle.leaf_hash(raw) != leaf:
-                raise damaged(_("Entry {seq} of the journal is not what was written.").format(seq=seq))
-            for level, idx, subtree in frontier.append(leaf):
-                if next(stored, None) != (nodes, level, idx, subtree):
-                    raise damaged(_("A stored hash over entry {seq} is not what was written.").format(seq=seq))
-                nodes += 1
-        if next(stored, None) is not None or frontier.size != size or frontier.root() != head.root:
+        rows = self._all("SELECT seq, CAST(body AS BLOB), hashes FROM entry WHERE seq >= ? ORDER BY seq", (start,))
+        for seq, (found, raw, hashes) in enumerate(rows, start):
+            if found != seq or not well_typed(raw, hashes) or merkle.leaf_hash(raw) != hashes[:32]:
+                raise not_as_written(seq)
+            if frontier.append(hashes[:32]) != hashes:
+                raise damaged(_("A stored hash over entry {seq} is not what was written.").format(seq=seq))
+        if frontier.size != size or frontier.root() != head.root:
             raise damaged(_("The journal's entries are not those that its last head signed."))
-        self._frontier, self._nodes = frontier, nodes
-        marks = (event_mark(entry.kind, entry.body) for entry in self.entries(start, size))
-        self._keep_recent([mark for mark in marks if mark is not None])
+        self._frontier = frontier
+        marks = [(seq, mark) for seq in range(start, size) if (mark := self._mark(seq)) is not None]
+        self._keep_recent([mark for _seq, mark in marks])
         self._last = super().last_events()
-        stretches = self._stretches()
-        self._current = stretches[-1][2:] if stretches else None
+        stretches = self._all("SELECT seq, terminal, log_epoch FROM stretch ORDER BY seq")
+        self._current = stretches[-1][1:] if stretches else None
+        epoch = next((row[1:] for row in reversed(stretches) if row[0] < start), None) if start else None
+        if begun(marks, epoch) != [row for row in stretches if row[0] >= start or not start]:
+            raise epochs_do_not_fit()
 
     def _keep_recent(self, marks: list[EventMark]) -> None:
         recent = self._recent
@@ -305,53 +352,5 @@ class Journal(Reader):
             self._recent = dict(list(recent.items())[-_REMEMBERED_EVENTS:])
 
 
-def cannot_write(error: BaseException) -> JournalError:
-    if engine.is_full(error):
-        return JournalError(
-            _("The disk is full: the journal cannot be written, and nothing was acknowledged."),
-            _("Free some space; the terminal keeps its events until then."),
-        )
-    if engine.is_damage(error):
-        return damaged(_("SQLite cannot read the journal: {reason}.").format(reason=error))
-    return JournalError(
-        _("The journal could not be written ({reason}), and nothing was acknowledged.").format(reason=error),
-        _("Check the disk and its cable, then start the agent again; the terminal keeps its events until then."),
-    )
-
-
-def cannot_open(path: Path, error: BaseException) -> JournalError:
-    if engine.is_damage(error):
-        return JournalDamaged(
-            _("SQLite cannot read the journal: {reason}.").format(reason=error),
-            _("Find out where with: counterfoil journal verify"),
-        )
-    return JournalError(
-        _("The journal {path} cannot be opened for writing: {reason}.").format(path=path, reason=error),
-        _("See that no other program holds it and that this user may write there."),
-    )
-
-
-def _taken_away(path: Path) -> JournalError:
-    return JournalError(
-        _("The journal {path} was moved, replaced or removed under the running agent.").format(path=path),
-        _("Put the file back, with its -wal, and start the agent again; the terminal keeps its events until then."),
-    )
-
-
-def _stopped_error() -> JournalError:
-    return JournalError(
-        _("The journal has stopped after a disk error, and records nothing."),
-        _("Check the disk and its cable, then start the agent again; the terminal keeps its events until then."),
-    )
-
-
 def _companions(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,6 +29,10 @@ def signer(home: Path) -> keys.Signer:
 
 @pytest.fixture
 def opened(signer: keys.Signer) -> Draft:
+    return opened_by(signer)
+
+
+def opened_by(signer: keys.Signer) -> Draft:
     fact = JournalOpened(software="counterfoil", version="0.1.0", terminal="T1", nature="simulated", generation=1)
     return to_draft(fact, signer.token_hmac)
 
@@ -43,7 +47,10 @@ def journal(home: Path, signer: keys.Signer, opened: Draft) -> Iterator[Journal]
 @pytest.fixture
 def sale(signer: keys.Signer) -> Callable[..., Draft]:
     """sale(number, epoch="e1", terminal="T1") → the draft of an approved card sale; sha256 from number and epoch."""
+    return sales(signer)
 
+
+def sales(signer: keys.Signer) -> Callable[..., Draft]:
     def make(number: int, epoch: str = "e1", terminal: str = "T1", merchant: str | None = "便民超市") -> Draft:
         message = Transaction(
             number=number,

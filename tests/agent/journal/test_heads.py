@@ -64,6 +64,90 @@ def test_foreign_and_unsigned(home: Path, journal: Journal, signer: Signer, tmp_
     assert [f.place for f in report.findings] == [f"remembered:{name}" for name in given]
 
 
+def three_lines(note: str) -> str:
+    return "".join(f"{line}\n" for line in note.split("\n")[:3])
+
+
+def test_three_lines_that_nobody_signed_are_taken_from_a_person_alone(
+    home: Path, journal: Journal, sale: Sale, tmp_path: Path
+) -> None:
+    """The verdicts are those of the signed head; given in any other way they are no head."""
+    first = three_lines(journal.head.note)
+    last = three_lines(journal.append([sale(1), sale(2)], 5).note)
+    origin, _size, root = last.split()
+    stranger = keys.create(tmp_path / "stranger")
+    told = {
+        "same": (last, Verdict.SAME, 3),
+        "extends": (first, Verdict.EXTENDS, 1),
+        "cut": (f"{origin}\n4\n{root}\n", Verdict.CUT, 4),
+        "forked": (f"{origin}\n2\n{root}\n", Verdict.FORKED, 2),
+        "foreign": (f"{stranger.name}\n3\n{root}\n", Verdict.FOREIGN, 3),
+    }
+    for source, (text, verdict, size) in told.items():
+        assert heads.compared(journal, source, text, told=True) == heads.Compared(source, text, verdict, size, True)
+        assert heads.compared(journal, source, text).verdict is Verdict.BAD_SIGNATURE
+        assert heads.compare(journal, text) is Verdict.BAD_SIGNATURE
+    signed = heads.compared(journal, "signed", journal.head.note, told=True)
+    assert (signed.verdict, signed.unsigned) == (Verdict.SAME, False)
+
+    heads.remember(home, last, "copied")
+    (left,) = (found for found in heads.compare_all(journal, home) if found.source == "copied")
+    assert (left.verdict, left.unsigned) == (Verdict.BAD_SIGNATURE, False)
+    journal.close()
+    report = verify_path(home / "journal.db", own=True, told={name: text for name, (text, *_) in told.items()})
+    assert [f.place for f in report.findings] == [f"remembered:{name}" for name in ("cut", "forked", "foreign")]
+    assert [each.verdict for each in report.told] == [verdict for _text, verdict, _size in told.values()]
+    kept = verify_path(home / "journal.db", own=True, heads={"copied": last})
+    assert [f.place for f in kept.findings] == ["remembered:copied"] and kept.told == ()
+
+
+def test_a_head_with_a_damaged_signature_is_not_taken_as_one_without(journal: Journal) -> None:
+    note = journal.head.note
+    lines = three_lines(note)
+    for damaged in (note.replace("\u2014", "-"), f"{lines}\n", f"{lines}\nsigned by me\n", note[:-10], note + "x"):
+        found = heads.compared(journal, "told", damaged, told=True)
+        assert found.unsigned is (damaged == f"{lines}\n")
+        assert (found.verdict is Verdict.SAME) is found.unsigned
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{origin}\n{size}\n{root}\n",
+        "{origin}\n{size}\n{root}",
+        "\ufeff{origin}\r\n{size}\r\n{root}\r\n",
+        "\n {origin} \n\n{size}\n\t{root}\n\n",
+        "{origin:.32}\n{rest}\n{size}\n{root:.22}\n{end}\n",
+    ],
+    ids=["as it is", "no last newline", "Windows", "spaces", "as a slip has it"],
+)
+def test_three_lines_as_people_write_them(journal: Journal, sale: Sale, written: str) -> None:
+    origin, size, root = three_lines(journal.append([sale(1)], 5).note).split()
+    parts = {"origin": origin, "rest": origin[32:], "size": size, "root": root, "end": root[22:]}
+    assert heads.compared(journal, "told", written.format(**parts), told=True).verdict is Verdict.SAME
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "no head",
+        "counterfoil/ab/1",
+        "counterfoil/ab/1\n7\n",
+        "counterfoil/ab/1\n07\n" + "A" * 43 + "=",
+        "counterfoil/ab/1\n-7\n" + "A" * 43 + "=",
+        "counterfoil/ab/1\n٧\n" + "A" * 43 + "=",
+        "counterfoil/ab/1\n7\n" + "A" * 42 + "=",
+        "counterfoil/ab/1\n7\n" + "A" * 43 + "=\nand more",
+        "counterfoil/ab/1\n7\n" + "A" * 42 + "B=",
+        "counterfoil/ab/1\n99999999999999999999\n" + "A" * 43 + "=",
+    ],
+)
+def test_what_is_no_head_tells_of_none(text: str) -> None:
+    assert heads.unsigned(text) is None and not heads.tells_of_a_head(text)
+
+
 def test_the_local_note_follows_the_commits(home: Path, journal: Journal, sale: Sale) -> None:
     for n in range(1, 30):
         note = journal.append([sale(n)], n).note

@@ -224,6 +224,39 @@ def test_the_other_kinds() -> None:
             kinds.MoneyRollbackAccepted(terminal="T1", operator="Li", reason=None),
             {"terminal": "T1", "operator": "Li"},
         ),
+        "key.rotated": (
+            kinds.KeyRotated(old_vkey="a", new_vkey="b", operator="Li"),
+            {"old_vkey": "a", "new_vkey": "b", "operator": "Li"},
+        ),
+        "journal.restored": (
+            kinds.JournalRestored(
+                generation=2, old_vkey="a", new_vkey="b", old_head="h", highest_head="i", because="backup"
+            ),
+            {
+                "generation": 2,
+                "old_vkey": "a",
+                "new_vkey": "b",
+                "old_head": "h",
+                "highest_head": "i",
+                "because": "backup",
+            },
+        ),
+        "recording.unsigned": (
+            kinds.RecordedUnsigned(since=1, until=2, because="locked", events=1, file="1.jsonl", sha256=SHA),
+            {"since": 1, "until": 2, "because": "locked", "events": 1, "file": "1.jsonl", "sha256": SHA.hex()},
+        ),
+        "head.cosigned": (
+            kinds.HeadCosigned(witness="w", size=3, time=1000, note="n"),
+            {"witness": "w", "size": 3, "time": 1000, "note": "n"},
+        ),
+        "witness.refused": (
+            kinds.WitnessRefused(witness="w", status=409, old_size=3, note="n", remembered_size=4),
+            {"witness": "w", "status": 409, "old_size": 3, "note": "n", "remembered_size": 4},
+        ),
+        "private.erased": (
+            kinds.PrivateErased(first=3, last=9, field="merchant_name", count=2, operator="Li"),
+            {"first": 3, "last": 9, "field": "merchant_name", "count": 2, "operator": "Li"},
+        ),
     }
     for kind, (fact, body) in facts.items():
         draft = to_draft(fact, hmac_of)
@@ -233,6 +266,13 @@ def test_the_other_kinds() -> None:
     assert {*facts, *messages, *notices} == set(kinds.KINDS)
     of_the_log = {*messages, *notices, "event.unreadable"} - {"terminal.result_unasked"}
     assert of_the_log == HOLDS_EVENT
+
+
+def test_free_words_stand_outside_the_leaf() -> None:
+    rotated = to_draft(kinds.KeyRotated(old_vkey="a", new_vkey="b", reason="旧电脑丢了"), hmac_of)
+    assert dict(rotated.private) == {"reason": "旧电脑丢了"} and "reason" not in rotated.body
+    refused = kinds.WitnessRefused(witness="w", status=422, old_size=3, note="n", answer="no")
+    assert dict(to_draft(refused, hmac_of).private) == {"answer": "no"}
 
 
 def test_a_terminal_key_that_took_anothers_place() -> None:

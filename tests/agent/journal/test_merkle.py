@@ -62,21 +62,17 @@ CONSISTENCY = {
 
 
 class Tree:
-    """A whole tree in memory, as the store keeps it: subtrees in the order of completion."""
+    """A whole tree in memory, as the store keeps it: with every leaf the subtrees that it completes."""
 
     def __init__(self, leaves: list[bytes]) -> None:
         self.leaves = leaves
         self.frontier = merkle.Frontier()
-        self.nodes: list[tuple[int, int, bytes]] = []
-        for leaf in leaves:
-            self.nodes += self.frontier.append(leaf)
+        self.hashes = [self.frontier.append(leaf) for leaf in leaves]
 
     def node(self, level: int, idx: int) -> bytes:
-        if level == 0:
-            return self.leaves[idx]
-        found_level, found_idx, subtree = self.nodes[merkle.position(level, idx)]
-        assert (found_level, found_idx) == (level, idx)
-        return subtree
+        found = self.hashes[merkle.completed_by(level, idx)][32 * level : 32 * level + 32]
+        assert len(found) == 32
+        return found
 
 
 # RFC 9162 §2.1.1, §2.1.3.1 and §2.1.4.1, as they stand there.
@@ -154,7 +150,7 @@ def test_root_is_the_definitions(n: int) -> None:
     leaves = leaves_of(n)
     tree = Tree(leaves)
     assert tree.frontier.root() == mth(leaves)
-    assert len(tree.nodes) == n - n.bit_count()
+    assert sum(len(each) for each in tree.hashes) == 32 * (2 * n - n.bit_count())
     assert merkle.Frontier.of(n, tree.node).root() == mth(leaves)
 
 
