@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agent import search
 from agent.errors import JournalError, NotFound
 from agent.journal import engine
 from agent.journal.entries import Entry
@@ -27,11 +27,10 @@ _CNY = 156
 _SHOWN_OF_A_KIND = 3
 """Findings shown one by one; a flood of one kind hides no other."""
 
-_ROW = """
-SELECT t.seq, t.reference, t.kind, t.outcome, t.product, t.amount_minor, t.currency,
-       (SELECT sum(f.amount_minor) FROM fees f WHERE f.reference = t.reference) AS fee_minor,
+_COLUMNS = """
+SELECT t.seq, t.reference, t.kind, t.outcome, t.product, t.amount_minor, t.currency, t.fee_minor,
        t.masked_pan, t.trace, t.batch, t.rrn, t.at, t.voided
-FROM transactions t
+FROM transactions_with_fees t
 """
 _FINDINGS = """
 WITH ranked AS (
@@ -42,7 +41,6 @@ WITH ranked AS (
 SELECT seq, at, kind, facts, CASE place WHEN ?2 THEN alike_count - place ELSE 0 END AS more
 FROM ranked WHERE place <= ?2 ORDER BY seq DESC
 """
-_YUAN = re.compile(r"(\d{1,13})\.(\d{2})")
 
 _NOTICE_OF_KIND = {
     "event.gap": NoticeCode.EVENTS_LOST,
@@ -56,6 +54,8 @@ _NOTICE_OF_KIND = {
     "head.mismatch": NoticeCode.HEAD_MISMATCH,
     "terminal.device": NoticeCode.DEVICE_FAULT,
     "terminal.result_unasked": NoticeCode.RESULT_UNASKED,
+    "recording.unsigned": NoticeCode.RECORDED_UNSIGNED,
+    "witness.refused": NoticeCode.WITNESS_REFUSED,
 }
 
 
@@ -116,7 +116,7 @@ class Reading:
     def _products(self, date: str) -> tuple[ProductLine, ...]:
         rows = self._all(
             "SELECT t.product, count(*), sum(t.amount_minor), coalesce(sum((SELECT sum(f.amount_minor) FROM fees f"
-            " WHERE f.reference = t.reference AND f.type = 'mdr')), 0)"
+            " WHERE f.transaction_seq = t.seq AND f.type = 'mdr')), 0)"
             " FROM transactions t WHERE t.date = ? AND t.kind = 'sale' AND t.outcome = 'approved' AND t.voided = 0"
             " GROUP BY t.product ORDER BY t.product",
             date,
@@ -125,39 +125,59 @@ class Reading:
 
     def transactions(self, date: str | None, text: str | None, limit: int, offset: int) -> TransactionPage:
         """Newest first; see `Desk.transactions`."""
-        where, values = ["1"], []
-        if date is not None:
-            where.append("t.date = ?")
-            values.append(date)
-        if text is not None and (text := text.strip()):
-            part = "%" + re.sub(r"([%_~])", r"~\1", text)
-            tests = [f"t.{column} LIKE ? ESCAPE '~'" for column in ("masked_pan", "trace", "rrn")]
-            values += [part] * 3
-            tests.append("t.reference LIKE ? ESCAPE '~'")
-            values.append(part[1:] + "%")
-            if (yuan := _YUAN.fullmatch(text.removeprefix("¥").replace(",", ""))) is not None:
-                tests.append("t.amount_minor = ?")
-                values.append(str(int(yuan[1] + yuan[2])))
-            where.append(f"({' OR '.join(tests)})")
-        condition = " AND ".join(where)
-        total = self._all(f"SELECT count(*) FROM transactions t WHERE {condition}", *values)[0][0]  # noqa: S608
-        rows = self._rows(f"WHERE {condition} ORDER BY t.seq DESC LIMIT ? OFFSET ?", *values, limit, offset)
-        return TransactionPage(rows, total)
+        text = (text or "").strip()
+        if text and not search.searchable(text):
+            return TransactionPage((), 0)
+        if date is None and text:
+            return self._found(text, limit, offset)
+        if date is None:
+            total = self._all("SELECT count(*) FROM transactions")[0][0]
+            rows = self._rows("WHERE t.seq >= 0 ORDER BY t.seq DESC LIMIT ? OFFSET ?", limit, offset)
+            return TransactionPage(rows, total)
+        held, values = search.in_a_day(text) if text else ("1", ())
+        day = f"WHERE t.date = ? AND {held}"
+        total = self._all(f"SELECT count(*) FROM transactions t {day}", date, *values)[0][0]  # noqa: S608
+        return TransactionPage(
+            self._rows(f"{day} ORDER BY t.seq DESC LIMIT ? OFFSET ?", date, *values, limit, offset), total
+        )
+
+    def _found(self, text: str, limit: int, offset: int) -> TransactionPage:
+        """The rows of the page that hold the text, and how many do, as far as that is counted."""
+        names = [name for (name,) in self._all(search.NAMES, search.part_of(text))]
+        sources = search.sources(text, names)
+        total = self._count(sources, search.COUNTED + 1)
+        wanted = offset + limit
+        newest = search.among_the_newest(text) if total > search.COUNTED else None
+        if newest is not None and self._count([newest], wanted) >= wanted:
+            sources = [newest if source.by_reference else source for source in sources]
+        seqs, values = search.together("seq", sources, wanted, newest=True)
+        page = f"WHERE t.seq IN ({seqs} ORDER BY seq DESC LIMIT ? OFFSET ?) ORDER BY t.seq DESC"
+        more = total > search.COUNTED or (search.is_short(text) and self._is_beyond_the_window())
+        return TransactionPage(self._rows(page, *values, limit, offset), min(total, search.COUNTED), more)
+
+    def _count(self, sources: list[search.Source], most: int) -> int:
+        sql, values = search.together("count(*)", sources, most, newest=False)
+        return int(self._all(sql, *values)[0][0])
+
+    def _is_beyond_the_window(self) -> bool:
+        first, last = ("(SELECT min(seq) FROM transactions)", "(SELECT max(seq) FROM transactions)")
+        return bool(self._all(f"SELECT {first} <= {last} - ?", search.WINDOW)[0][0])
 
     def transaction(self, reference: str) -> TransactionDetail:
         """By its reference, or a beginning of one that is unique. Raises NotFound."""
-        found = self._rows(
-            "WHERE t.reference >= ? AND t.reference < ? ORDER BY t.seq LIMIT 2", reference, reference + "g"
+        beginning = (
+            "SELECT DISTINCT reference FROM transactions WHERE reference >= ? AND reference < ? ORDER BY 1 LIMIT 2"
         )
-        if not reference or len({row.reference for row in found}) != 1:
+        found = self._all(beginning, reference, reference + "g")
+        if not reference or len(found) != 1:
             raise NotFound(
                 _("Not exactly one transaction has a reference that begins with {reference}.").format(
                     reference=reference
                 ),
                 _("Find its reference with: counterfoil transactions list"),
             )
-        row = found[0]
-        seqs = self._all("SELECT seq FROM fees WHERE reference = ?", row.reference)
+        row = self._rows("WHERE t.reference = ? ORDER BY t.seq LIMIT 1", found[0][0])[0]
+        seqs = self._all("SELECT seq FROM fees WHERE transaction_seq = ?", row.seq)
         related = self._all(
             "SELECT seq FROM transactions WHERE reference = ? OR original_reference = ?", row.reference, row.reference
         )
@@ -182,11 +202,11 @@ class Reading:
 
     def last_at(self) -> int:
         """The time of the newest transaction (ms UTC), 0 if there is none."""
-        row = self._all("SELECT max(at) FROM transactions")[0]
-        return row[0] or 0
+        newest = "SELECT max(at) FROM transactions WHERE date = (SELECT max(date) FROM transactions)"
+        return self._all(newest)[0][0] or 0
 
     def _rows(self, rest: str, *values: object) -> tuple[TransactionRow, ...]:
-        rows = ([*row[:-1], bool(row[-1])] for row in self._all(_ROW + rest, *values))
+        rows = ([*row[:-1], bool(row[-1])] for row in self._all(_COLUMNS + rest, *values))
         return tuple(TransactionRow(*row) for row in rows)
 
     def _all(self, sql: str, *values: object) -> list[Any]:

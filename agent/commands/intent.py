@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json, say_nature
+from agent.commands.options import as_json, home_of, iso, passphrase_file, say_entries, say_json, say_nature
 from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.notices import result_words
@@ -75,12 +75,7 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
         return
     say_nature(simulated)
     click.echo(_line(detail.row, home_of(ctx).settings().time_zone))
-    for entry in detail.entries:
-        body: Any = {**_object(entry["body"]), **_object(entry["private"])}
-        click.echo(_("Entry {seq}: {kind}").format(seq=entry["seq"], kind=entry["kind"]))
-        for name in sorted(body):
-            if not name.endswith("_sha256"):
-                click.echo(f"  {name}: {body[name]}")
+    say_entries(detail.entries)
 
 
 @intent.command()
@@ -172,10 +167,6 @@ def _document(row: IntentView) -> dict[str, object]:
         "operator": row.operator,
         "seq": row.seq,
     }
-
-
-def _object(value: object) -> dict[str, object]:
-    return dict(value) if isinstance(value, dict) else {}
 
 
 def _line(row: IntentView, zone: str) -> str:

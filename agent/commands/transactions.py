@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from agent.commands.options import as_json, home_of, iso, say_json, say_nature
+from agent.commands.options import as_json, home_of, iso, say_entries, say_json, say_nature
 from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.opening import open_desk
 from agent.report import padded
+from agent.search import is_short
 from agent.views import TransactionRow
 from agent.wording import kind_name, outcome_name, product_name
 
@@ -22,7 +21,11 @@ def transactions() -> None:
 
 @transactions.command("list")
 @click.option("--date", help="One day, as YYYY-MM-DD [default: all].")
-@click.option("--search", help="Part of a trace, RRN or reference, the last four digits, or an amount (12.00).")
+@click.option(
+    "--search",
+    help="Part of a trace, RRN, authorisation code or shop's name, the last four digits, how a reference begins, "
+    "or an amount (12.00).",
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--offset", type=click.IntRange(0, 2**53), default=0)
 @as_json
@@ -39,13 +42,16 @@ def list_(ctx: click.Context, *, date: str | None, search: str | None, limit: in
         simulated = desk.status().simulated
     if as_json:
         rows = [row_document(row) for row in page.rows]
-        say_json({"simulated": simulated, "total": page.total, "transactions": rows})
+        say_json({"simulated": simulated, "total": page.total, "more": page.more, "transactions": rows})
         return
     say_nature(simulated)
     zone = home_of(ctx).settings().time_zone
     for row in page.rows:
         click.echo(_line(row, zone))
-    click.echo(_("{shown} of {total} transactions").format(shown=len(page.rows), total=page.total), err=True)
+    told = _("{shown} of at least {total} transactions") if page.more else _("{shown} of {total} transactions")
+    click.echo(told.format(shown=len(page.rows), total=page.total), err=True)
+    if page.more and is_short(search or ""):
+        click.echo(_("One or two characters are looked for among the newest transactions only."), err=True)
 
 
 @transactions.command()
@@ -67,12 +73,7 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
         return
     say_nature(simulated)
     click.echo(_line(detail.row, home_of(ctx).settings().time_zone))
-    for entry in detail.entries:
-        body: Any = {**_object(entry["body"]), **_object(entry["private"])}
-        click.echo(_("Entry {seq}: {kind}").format(seq=entry["seq"], kind=entry["kind"]))
-        for name in sorted(body):
-            if not name.endswith("_sha256") and name != "event":
-                click.echo(f"  {name}: {body[name]}")
+    say_entries(detail.entries)
 
 
 def row_document(row: TransactionRow) -> dict[str, object]:
@@ -93,10 +94,6 @@ def row_document(row: TransactionRow) -> dict[str, object]:
         "rrn": row.rrn,
         "seq": row.seq,
     }
-
-
-def _object(value: object) -> dict[str, object]:
-    return dict(value) if isinstance(value, dict) else {}
 
 
 def _line(row: TransactionRow, zone: str) -> str:
