@@ -55,7 +55,8 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailed:
-    """Nothing of these facts of that attempt was recorded. what, todo: for a person."""
+    """Nothing of these facts of that attempt was recorded. what, todo: for a person; empty where nothing is amiss any more,
+    and the events are asked for again at once."""
 
     attempt: int
     facts: tuple[Fact, ...]

@@ -27,12 +27,15 @@ from agent.money_views import money_view
 from agent.views import (
     DepositView,
     EchoReport,
+    Head,
     IntentDetail,
     IntentView,
+    KeyView,
     Money,
     MoneyOrder,
     MoneyState,
     MoneyView,
+    RememberedHead,
     SelfTestReport,
     SettleView,
     Status,
@@ -41,6 +44,7 @@ from agent.views import (
     Today,
     TransactionDetail,
     TransactionPage,
+    WitnessAnswer,
 )
 
 _RESULTS: dict[str, Any] = {
@@ -64,6 +68,11 @@ _RESULTS: dict[str, Any] = {
     "park": None,
     "resolve": MoneyView,
     "accept_rollback": None,
+    "remembered_heads": tuple[RememberedHead, ...],
+    "ask_witnesses": tuple[WitnessAnswer, ...],
+    "rotate_key": KeyView,
+    "erase": Head,
+    "unlock": bool,
     "wait": int,
 }
 """Every method of Desk but close, and what it answers."""
@@ -72,7 +81,8 @@ _GIVEN: dict[str, dict[str, Any]] = {name: get_type_hints(getattr(Desk, name)) f
 """Every argument is of its type: a value of another one would be found out by the one thread that turns the pump."""
 _LONGEST_CALL = 64 * 1024
 _SLACK_S = 40
-"""Above the longest time-out of a Desk method, `wait` apart."""
+"""Above the longest time-out of a Desk method, apart from those that say how long they wait."""
+WITNESSES_MS = 40_000
 _ERRORS = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
 
@@ -273,6 +283,21 @@ class SocketDesk:
 
     def accept_rollback(self, operator: str, reason: str) -> None:
         self._call("accept_rollback", operator=operator, reason=reason)
+
+    def remembered_heads(self) -> tuple[RememberedHead, ...]:
+        return self._call("remembered_heads")  # type: ignore[no-any-return]
+
+    def ask_witnesses(self) -> tuple[WitnessAnswer, ...]:
+        return self._call("ask_witnesses", WITNESSES_MS)  # type: ignore[no-any-return]
+
+    def rotate_key(self, passphrase: bytes | None, operator: str, reason: str | None) -> KeyView:
+        return self._call("rotate_key", passphrase=passphrase, operator=operator, reason=reason)  # type: ignore[no-any-return]
+
+    def erase(self, first: int, last: int, field: str | None, operator: str, reason: str) -> Head:
+        return self._call("erase", first=first, last=last, field=field, operator=operator, reason=reason)  # type: ignore[no-any-return]
+
+    def unlock(self, passphrase: bytes) -> bool:
+        return self._call("unlock", passphrase=passphrase)  # type: ignore[no-any-return]
 
     def wait(self, revision: int, timeout_ms: int) -> int:
         return self._call("wait", timeout_ms, revision=revision, timeout_ms=timeout_ms)  # type: ignore[no-any-return]

@@ -144,6 +144,8 @@ def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a tabl
                 _("The terminal did something else than it was asked for: {result}.").format(result=_result(facts)),
                 _("Compare it with the slip, and set it right with the customer."),
             )
+        case NoticeCode.WITNESS_REFUSED:
+            return _witness(facts)
         case NoticeCode.MONEY_CONTRADICTED:
             return (
                 _("A request had ended otherwise than was recorded before ({before}): {result}.").format(
@@ -156,6 +158,40 @@ def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a tabl
                 _("When the agent started, another terminal key stood in the home than the one recorded last."),
                 _("If nobody paired the terminal just before, pair it anew with: counterfoil terminal pair --replace"),
             )
+        case NoticeCode.LOCKED if facts.get("because") == "key_lost":
+            return (
+                _(
+                    "Nothing can be signed: {reason} What the terminal tells is kept unsigned; no money request goes out."
+                ).format(reason=facts.get("reason", "")),
+                _(
+                    "Put the key file back from its copy, then: counterfoil unlock; if it is lost for good: "
+                    "counterfoil journal restore"
+                ),
+            )
+        case NoticeCode.LOCKED:
+            return (
+                _("Waiting for the passphrase: what the terminal tells is kept unsigned; no money request goes out."),
+                _("Give the passphrase with: counterfoil unlock"),
+            )
+        case NoticeCode.DISK_LOW:
+            return (
+                _("The disk has only {free} MiB left: no money request goes out.").format(
+                    free=facts.get("free_mib", "0")
+                ),
+                _("Make room on the disk that holds the home; recording goes on meanwhile."),
+            )
+        case NoticeCode.RECORD_DAMAGED:
+            return (
+                _("The record is not as it was signed: {what}").format(what=facts.get("what", "")),
+                _("No money request goes out. Look where with: counterfoil journal verify; then put a copy back."),
+            )
+        case NoticeCode.RECORDED_UNSIGNED:
+            return (
+                _(
+                    "For a while nothing could be signed; the journal says from when to when. Events kept: {events}."
+                ).format(events=facts.get("events", "?")),
+                _("Nothing is to be done: the terminal is asked for them again. Keep the folder unsigned as evidence."),
+            )
         case NoticeCode.RECORDING_STOPPED | NoticeCode.KEY_DAMAGED:
             return facts.get("what", ""), facts.get("todo", "")
 
@@ -167,11 +203,14 @@ def verdict_words(verdict: str) -> str:
         "forked": _("its history was written anew"),
         "bad_signature": _("another key signed it"),
         "foreign": _("it is the head of another journal"),
+        "lost": _("entries were lost at a restore"),
     }.get(verdict, verdict)
 
 
 def source_words(source: str) -> str:
     """Where a head was remembered."""
+    if source.startswith("witness-"):
+        return _("in the home, with a witness's signature")
     return {"local": _("in the home"), "terminal": _("in the terminal")}.get(source, source)
 
 
@@ -217,6 +256,20 @@ def _result(facts: dict[str, str]) -> str:
     elif reference != NO_TICKET:
         parts.append(_("reference {reference}").format(reference=reference))
     return _(", ").join(parts)
+
+
+def _witness(facts: dict[str, str]) -> tuple[str, str]:
+    """facts: witness (its vkey), status, old_size, remembered_size if it said one."""
+    name = facts.get("witness", "?").partition("+")[0]
+    if "remembered_size" in facts:
+        what = _("The witness {name} remembers a head of {size} entries, which this record does not have.").format(
+            name=name, size=facts["remembered_size"]
+        )
+    else:
+        what = _("The witness {name} saw {size} entries, and this record does not go on from them.").format(
+            name=name, size=facts.get("old_size", "?")
+        )
+    return what, _("An older copy is in use, or the history was written anew: keep every copy of the home there is.")
 
 
 def _request(facts: dict[str, str]) -> str:

@@ -7,24 +7,33 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from getpass import getpass
 from pathlib import Path
 
 from agent import link_keys
-from agent.desk import Desk, HomeDesk
+from agent.custody.outage import Keep, Outage, UnsignedStorage, ask
+from agent.custody.unsigned_file import sign
+from agent.custody.upkeep import Upkeep
+from agent.custody.witness import HEAD_NAME
+from agent.custody.witnesses import OwnRecord, Witnesses
+from agent.desk import Desk
 from agent.desk_socket import DeskServer, SocketDesk
-from agent.errors import CounterfoilError, HomeError, JournalDamaged, LinkError
+from agent.errors import CounterfoilError, HomeError, JournalDamaged, KeyLocked, KeyLost, LinkError
 from agent.home import Home
+from agent.home_desk import HomeDesk
 from agent.journal import heads, keys
 from agent.journal.entries import Draft
-from agent.journal.keys import PassphraseSources, Signer
+from agent.journal.keys import PassphraseSources, Signer, verifying_key
 from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
-from agent.journal.reader import open_reader
+from agent.journal.reader import Reader, open_reader
 from agent.journal.store import Journal
 from agent.language import _
 from agent.notices import nature_words, source_words, state_words, verdict_words, words
 from agent.runner import Runner
 from agent.settings import Settings, write_settings
+from agent.storage import Storage
 from agent.views import LinkState, NoticeCode, Status
 
 PATIENCE_S = 2
@@ -101,46 +110,74 @@ def agent_at_work(
     *,
     accept_loss: bool = False,
     patient: bool = False,
+    wait: bool = False,
 ) -> Iterator[HomeDesk]:
     """Own the home, open journal and port, turn the pump, serve the socket; at the end, everything is closed cleanly.
 
     accept_loss: go on where a remembered head is not this journal's; the finding is signed first. patient: wait for a port
-    that is not there. Raises HomeError, KeyRefused, JournalError, JournalDamaged, PortError.
+    that is not there. wait: a key that is locked or lost is waited for while the events are kept unsigned; a person is asked
+    for the passphrase once that goes on. Raises HomeError, KeyRefused, JournalError, JournalDamaged, PortError.
     """
     with ExitStack() as stack:
-        home.own(PATIENCE_S)
-        home.disown()
-        signer = keys.unlock(home.path, sources)  # may ask a person: not under the lock
-        home.own(PATIENCE_S)
-        stack.callback(home.disown)
-        journal = open_journal(home, settings, signer, accept_loss=accept_loss)
+        signer = _own(stack, home, sources, wait=wait)
+        journal, keep = _keeper(home, settings, signer, accept_loss=accept_loss)
         try:
             if not home.terminal_key.exists():  # a home of an older make
                 link_keys.make(home.link_key)
-            runner = Runner(home, settings, journal, signer)
+            runner = Runner(home, settings, journal, keep)
         except BaseException:
             journal.close()
             raise
         runner.start(patient=patient)
         stack.callback(runner.stop)
-        desk = HomeDesk(home, settings, runner)
+        witnesses = Witnesses(home, runner)
+        stack.callback(witnesses.stop)
+        upkeep = Upkeep(home)
+        stack.callback(upkeep.stop)
+        upkeep.start()
+        desk = HomeDesk(home, settings, runner, witnesses=witnesses, upkeep=upkeep)
         stack.callback(desk.close)
         stack.callback(DeskServer(home.socket, desk).close)
+        if isinstance(signer, Signer):
+            witnesses.start()
+        elif isinstance(signer, KeyLocked) and sources.prompt is not None:
+            ask(desk, sources.prompt)
         yield desk
+
+
+def _keeper(
+    home: Home, settings: Settings, signer: Signer | KeyLocked | KeyLost, *, accept_loss: bool
+) -> tuple[Reader, Keep]:
+    """The journal, and who records in it; what an earlier outage left unsigned is signed first."""
+    if isinstance(signer, Signer):
+        journal = open_journal(home, settings, signer, accept_loss=accept_loss)
+        try:
+            sign(home.path, journal, _now(journal, simulated=settings.simulated))
+        except BaseException:
+            journal.close()
+            raise
+        return journal, lambda views, answered, changed, _now: Storage(journal, signer, views, answered, changed)
+    reader = open_reader(home.journal, verifying_key(home.path))
+    try:
+        _require_own(home, settings, reader)
+        _unfit(home, reader, accept_loss=accept_loss)
+    except BaseException:
+        reader.close()
+        raise
+    outage = Outage(home, reader, signer, partial(open_journal, home, settings, accept_loss=accept_loss))
+    return reader, partial(UnsignedStorage, outage)
+
+
+def _now(journal: Reader, *, simulated: bool) -> int:
+    """In a simulated home time stands where the journal does, until the terminal tells one."""
+    return journal.head.at if simulated else time.time_ns() // 1_000_000
 
 
 def open_journal(home: Home, settings: Settings, signer: Signer, *, accept_loss: bool) -> Journal:
     """The journal, after the check of every start against what is remembered. Raises as `agent_at_work`."""
     journal = Journal.open(home.journal, signer)
     try:
-        opened = journal.entry(0).body
-        if not _is_of(opened, settings):
-            raise HomeError(
-                _("The settings of {home} do not fit its journal.").format(home=home.path),
-                _("Put back the settings: terminal {terminal}, {nature}.").format(
-                    terminal=opened["terminal"], nature=nature_words(simulated=opened["nature"] == "simulated")
-                ),
-            )
+        _require_own(home, settings, journal)
         _require_remembered(home, journal, signer, simulated=settings.simulated, accept_loss=accept_loss)
     except BaseException:
         journal.close()
@@ -148,42 +185,72 @@ def open_journal(home: Home, settings: Settings, signer: Signer, *, accept_loss:
     return journal
 
 
-def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulated: bool, accept_loss: bool) -> None:
-    """What is remembered and accepted before is passed by: its mismatch stands in the journal already."""
-    drafts: list[Draft] = []
+def _require_own(home: Home, settings: Settings, journal: Reader) -> None:
+    opened = journal.entry(0).body
+    if not _is_of(opened, settings):
+        raise HomeError(
+            _("The settings of {home} do not fit its journal.").format(home=home.path),
+            _("Put back the settings: terminal {terminal}, {nature}.").format(
+                terminal=opened["terminal"], nature=nature_words(simulated=opened["nature"] == "simulated")
+            ),
+        )
+
+
+def _unfit(home: Home, journal: Reader, *, accept_loss: bool) -> tuple[list[heads.Compared], list[heads.Compared]]:
+    """The remembered heads that are not this journal's, and those of them that it does not say so of yet.
+
+    Raises JournalDamaged for one of these, without accept_loss.
+    """
     unfit = [
         found
         for found in heads.compare_all(journal, home.path)
-        if not found.verdict.fits and not found.source.startswith(heads.SET_ASIDE)  # once it was recorded
+        if not (found.verdict.fits or found.verdict is heads.Verdict.LOST)  # a restore told of it
+        and not found.source.startswith(heads.SET_ASIDE)  # once it was recorded
     ]
     accepted = {e.body["remembered"] for e in journal.entries() if e.kind == "head.mismatch"} if unfit else set()
-    for found in unfit:
-        if found.note in accepted:
-            continue
-        if not accept_loss:
-            raise JournalDamaged(
-                _(
-                    "The journal ends at entry {size} and is not the one whose head was remembered ({source}: {verdict})."
-                ).format(
-                    size=journal.size - 1, source=source_words(found.source), verdict=verdict_words(found.verdict.value)
-                ),
-                _("Put the right journal.db back, with its -wal; or go on, the finding signed, with --accept-loss"),
-            )
+    new = [found for found in unfit if found.note not in accepted]
+    if new and not accept_loss:
+        found = new[0]
+        raise JournalDamaged(
+            _(
+                "The journal ends at entry {size} and is not the one whose head was remembered ({source}: {verdict})."
+            ).format(
+                size=journal.size - 1, source=source_words(found.source), verdict=verdict_words(found.verdict.value)
+            ),
+            _("Put the right journal.db back, with its -wal; or go on, the finding signed, with --accept-loss"),
+        )
+    return unfit, new
+
+
+def _require_remembered(home: Home, journal: Journal, signer: Signer, *, simulated: bool, accept_loss: bool) -> None:
+    """What is remembered and accepted before is passed by: its mismatch stands in the journal already."""
+    drafts: list[Draft] = []
+    unfit, new = _unfit(home, journal, accept_loss=accept_loss)
+    for found in new:
         mismatch = HeadMismatch(source=found.source, remembered=found.note, verdict=found.verdict.value)
         drafts.append(to_draft(mismatch, signer.token_hmac))
-    journal.append(drafts, journal.head.at if simulated else time.time_ns() // 1_000_000)
+    journal.append(drafts, _now(journal, simulated=simulated))
     for draft in drafts:
         heads.set_aside(home.path, draft.body["remembered"])
+    for found in unfit:  # a witness's last head stands aside too, and its own file would be found unfit at every start
+        if found.source.startswith(HEAD_NAME):
+            (home.path / "heads" / f"{found.source}.note").unlink(missing_ok=True)
 
 
 @contextmanager
 def open_desk(
-    home: Home, *, work: bool = False, patient: bool = False, sources: PassphraseSources | None = None
+    home: Home,
+    *,
+    work: bool = False,
+    record: bool = False,
+    patient: bool = False,
+    wait: bool = False,
+    sources: PassphraseSources | None = None,
 ) -> Iterator[Desk]:
     """A desk on the home: its owner's, over the socket; or, where nobody owns it, one of our own for this while.
 
-    work: what is asked needs the terminal, so an agent is set to work if none is; patient: as there. Raises HomeError, and
-    what `agent_at_work` raises.
+    work: what is asked needs the terminal, so an agent is set to work if none is; patient, wait: as there. record: what is
+    asked is recorded, and needs no terminal. Raises HomeError, and what `agent_at_work` raises.
     """
     settings = home.settings()
     with ExitStack() as stack:
@@ -200,14 +267,57 @@ def open_desk(
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.05)
-        if not work:
+        if not work and not record:
             stack.callback(home.disown)
             desk = HomeDesk(home, settings)
             stack.callback(desk.close)
             yield desk
             return
         home.disown()
-        yield stack.enter_context(agent_at_work(home, settings, sources or passphrase_sources(), patient=patient))
+        sources = sources or passphrase_sources()
+        if work:
+            yield stack.enter_context(agent_at_work(home, settings, sources, patient=patient, wait=wait))
+        else:
+            yield stack.enter_context(_recording(home, settings, sources))
+
+
+@contextmanager
+def _recording(home: Home, settings: Settings, sources: PassphraseSources) -> Iterator[HomeDesk]:
+    """Own the home and its journal, without a line to a terminal. Raises as `agent_at_work`."""
+    with ExitStack() as stack:
+        signer = _own(stack, home, sources, wait=False)
+        assert isinstance(signer, Signer)
+        journal = open_journal(home, settings, signer, accept_loss=False)
+        try:
+            record = OwnRecord(journal, signer, simulated=settings.simulated)
+            desk = HomeDesk(home, settings, journal=journal, record=record, witnesses=Witnesses(home, record))
+        except BaseException:
+            journal.close()
+            raise
+        stack.callback(desk.close)
+        yield desk
+
+
+def _own(stack: ExitStack, home: Home, sources: PassphraseSources, *, wait: bool) -> Signer | KeyLocked | KeyLost:
+    """Own the home until the stack unwinds; the passphrase may be asked of a person, so not under the lock.
+
+    wait: nobody is asked, and what there is no key for is answered.
+    """
+    home.own(PATIENCE_S)
+    try:
+        keys.settle(home.path)
+    finally:
+        home.disown()
+    signer: Signer | KeyLocked | KeyLost
+    try:
+        signer = keys.unlock(home.path, replace(sources, prompt=None) if wait else sources)
+    except (KeyLocked, KeyLost) as error:
+        if not wait:
+            raise
+        signer = error
+    home.own(PATIENCE_S)
+    stack.callback(home.disown)
+    return signer
 
 
 def line_error(status: Status, *, key_refused: bool = True) -> LinkError | None:

@@ -267,7 +267,7 @@ class Pump:
             self._synchronise(now)
 
     def _take_verdict(self, compared: a.HeadCompared, now: int, wall: int) -> None:
-        if not compared.verdict.fits and compared.verdict.value != "foreign":
+        if not compared.verdict.fits and compared.verdict.value not in {"foreign", "lost"}:
             self._head.leave()
             self._line.tell(NoticeCode.HEAD_MISMATCH, wall, source="terminal", verdict=compared.verdict.value)
             if not compared.recorded:
@@ -325,10 +325,9 @@ class Pump:
         self._line.clear(NoticeCode.RECORDING_STOPPED)
         self._lane.log_doubted(recorded.contradictions)
         self._lane.recorded(recorded.facts, self._moment(now, wall))
-        if recorded.last_event is None:
-            return
-        if self._log.recorded(*recorded.last_event) and self._hello is not None:
-            self.talk.send(m.EventAck(up_to=recorded.last_event[1]), now)
+        event = recorded.last_event
+        if event is not None and self._log.recorded(*event) and self._hello is not None:
+            self.talk.send(m.EventAck(up_to=event[1]), now)
 
     def _take_failure(self, failed: a.RecordFailed, now: int, wall: int) -> None:
         """Nothing is acknowledged; the terminal keeps its copy and is asked for it again. All else keeps its order."""
@@ -338,8 +337,9 @@ class Pump:
         self._attempt += 1
         self._facts = [f for f in self._lane.not_recorded(self._facts) if not isinstance(f, _ASKED_AGAIN)]
         self._log.failed()
-        self._record_due = now + RECORD_RETRY_MS
-        self._line.tell(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
+        self._record_due = now + (RECORD_RETRY_MS if failed.what else 0)
+        if failed.what:
+            self._line.tell(NoticeCode.RECORDING_STOPPED, wall, what=failed.what, todo=failed.todo)
 
     # -- what the clock says -------------------------------------------------------------------------------------------
 

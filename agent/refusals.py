@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.actions import LaneReason, LaneRefusal, Refusal
-from agent.errors import CounterfoilError, LinkError
+from agent.errors import CounterfoilError, HomeError, LinkError
 from agent.language import _
 from protocol.events import FailReason
 from protocol.messages import Error, ErrorCode
@@ -81,6 +81,11 @@ def stopped(broken: Exception) -> CounterfoilError:
         _("The agent has stopped recording: {reason}.").format(reason=broken),
         _("Start it again, and report this; the terminal keeps its events until then."),
     )
+
+
+def signs_already() -> HomeError:
+    """The key is not locked."""
+    return HomeError(_("The agent of this home signs already."), _("Nothing is to be done."))
 
 
 def anonymous() -> CounterfoilError:

@@ -13,22 +13,24 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from agent import actions as a
 from agent import link_keys
-from agent.capabilities import capabilities
+from agent.custody.outage import Keep, UnsignedStorage
 from agent.errors import LinkError, PortError, PortMissing
 from agent.home import Home
 from agent.journal.entries import Entry
-from agent.journal.keys import Signer
 from agent.journal.kinds import Fact, TerminalPaired
 from agent.journal.money_entries import money_entries
-from agent.journal.reader import Head
+from agent.journal.reader import Head, Reader
 from agent.journal.store import Journal
+from agent.link_on import link_on
 from agent.money import history
 from agent.notices import pairing_words
 from agent.pairing import unsaid
@@ -37,7 +39,6 @@ from agent.projection import Projection
 from agent.pump import Pump
 from agent.refusals import asked_in_vain, order_refused, unspoken
 from agent.settings import Settings
-from agent.storage import Storage
 from agent.views import LinkState, LinkView, PairingStage
 from protocol.conversation import Conversation
 from protocol.dialect import LinkKeys, Role, dialect
@@ -56,19 +57,25 @@ LONGEST_WAIT_MS = 86_400_000
 ORDER_S = 15
 """How long an order of the desk about the pairing may take; what it waits for is this computer's disk."""
 
-
 _Told = a.Answer | a.Done | a.Ended
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    port: Port
+    reason: str
 
 
 class Runner:
-    """Owns port, journal and views of a home whose lock is held. `start` raises PortError if the port cannot be opened.
+    """Owns port, journal and views of a home whose lock is held. keep: who records. `start` raises PortError.
 
     Raises HomeError where a key of the line cannot be read.
     """
 
-    def __init__(self, home: Home, settings: Settings, journal: Journal, signer: Signer) -> None:
+    def __init__(self, home: Home, settings: Settings, journal: Reader, keep: Keep) -> None:
         self._settings, self._home = settings, home
-        self._inbox: SimpleQueue[a.Input | None] = SimpleQueue()
+        self._inbox: SimpleQueue[a.Input | _Lost | None] = SimpleQueue()
         self._dialect = dialect(settings.dialect)
         pairs = self._dialect.pairs
         own = link_keys.own(home.link_key) if pairs else b""
@@ -116,15 +123,15 @@ class Runner:
         projection = Projection(home.views, settings.time_zone)
         try:
             missing = self._unsaid(pinned, journal, projection) if pairs else ()
+            self._storage = keep(projection, self._inbox.put, self._views_moved, self.now)
         except BaseException:
             projection.close()
             raise
-        self._storage = Storage(journal, signer, projection, self._inbox.put, self._views_moved)
         if missing:
             self._storage.put(a.Record(0, self.now(), missing))
         self._thread = threading.Thread(target=self._run, name="pump")
 
-    def _unsaid(self, pinned: bytes | None, journal: Journal, projection: Projection) -> tuple[Fact, ...]:
+    def _unsaid(self, pinned: bytes | None, journal: Reader, projection: Projection) -> tuple[Fact, ...]:
         """The key is kept before it is recorded: whoever ended the agent in between, or changed the file, left no entry."""
         last = projection.last_pairing(journal)
         is_paired = last is not None and last.kind == TerminalPaired.kind
@@ -168,25 +175,13 @@ class Runner:
         """The last event number that is durable, of the log epoch in force."""
         return self._pump.durable
 
+    @property
+    def unsigned(self) -> UnsignedStorage | None:
+        """Who keeps what is told, while nothing can be signed."""
+        return self._storage if isinstance(self._storage, UnsignedStorage) and self._storage.notice else None
+
     def link(self) -> LinkView:
-        counters, shown = self._pump.talk.counters, self.shown
-        return LinkView(
-            state=shown.state,
-            port=self._settings.port,
-            since=self._since,
-            damaged_frames=counters.damaged,
-            stale_frames=counters.stale,
-            resent_frames=counters.resent,
-            sessions=counters.sessions,
-            good_frames=counters.good,
-            repeated_frames=counters.repeated,
-            discarded=counters.discarded,
-            dialect=self._dialect.name,
-            speaks=capabilities(self._dialect),
-            paired=not self._dialect.pairs or shown.pinned is not None,
-            fingerprint=None if shown.pinned is None else link_keys.fingerprint(shown.pinned),
-            pairing=shown.pairing,
-        )
+        return link_on(self._settings.port, self._dialect, self.shown, self._since, self._pump.talk.counters)
 
     def ask(self, message: Request, timeout_ms: int) -> Reply:
         """Ask the terminal and wait for its reply. Raises LinkError, also where its protocol has no words for that."""
@@ -253,6 +248,18 @@ class Runner:
         """An entry of the journal. Raises NotFound, JournalError."""
         return self._storage.entry(seq)
 
+    def read(self, question: Callable[[Reader], T]) -> T:
+        """As `Storage.read`."""
+        return self._storage.read(question)
+
+    def record(self, facts: Sequence[Fact]) -> Head:
+        """As `Storage.record`, at the home's time; the terminal is then given the new head."""
+        return self._storage.record(facts, self.now())
+
+    def write(self, work: Callable[[Journal, int], Head]) -> Head:
+        """As `Storage.write`, at the home's time."""
+        return self._storage.write(work, self.now())
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         """Until the revision is above `revision`, or the time is over."""
         with self._changed:
@@ -287,7 +294,11 @@ class Runner:
                 break
             self._step(given)
 
-    def _step(self, given: a.Input) -> None:
+    def _step(self, given: a.Input | _Lost) -> None:
+        if isinstance(given, _Lost):  # told by its reader and by its writer: the second word is of a port long closed
+            if given.port is not self._port:
+                return
+            given = a.PortLost(given.reason)
         if isinstance(given, a.PortLost):
             self._close_port()
         kept: a.Input | None = None
@@ -336,13 +347,13 @@ class Runner:
         try:
             self._port.write(data)
         except PortError as error:
-            self._inbox.put(a.PortLost(error.what))
+            self._inbox.put(_Lost(self._port, error.what))
 
     def _open_port(self) -> None:
         port: Port
 
         def lost(reason: str) -> None:
-            self._inbox.put(a.PortLost(reason))
+            self._inbox.put(_Lost(port, reason))
 
         def received(data: bytes) -> None:
             self._inbox.put(a.LineBytes(data))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,8 +15,23 @@ from agent.errors import HomeError
 from agent.language import _
 from protocol.dialect import DIALECTS, dialect
 
+_WITNESS_TABLE = re.compile(r"^[ \t]*\[\[[ \t]*witness[ \t]*\]\]", re.MULTILINE)
 LINE_FORMATS = ("8N1", "7E1")
 """Data bits, parity (none, even), stop bits."""
+
+
+class WitnessAt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """url: the submission prefix of a C2SP witness, http or https. vkey: its verifying key, of signature type 4."""
+
+    url: str
+    vkey: str
+
+    def __post_init__(self) -> None:
+        from agent.custody.witness import WitnessKey  # noqa: PLC0415  most homes have none
+        from agent.custody.witness_post import check_url  # noqa: PLC0415
+
+        check_url(self.url)
+        WitnessKey.parse(self.vkey)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,7 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     terminal: the id of the one terminal this home belongs to. simulated: True in a home of demo and training, whose journal
     and papers say so. port: a device path or a pyserial URL. dialect: a name of `protocol.dialect.DIALECTS`. line_rate: bits
     a second, the one the acknowledgement timers reckon with where the port has none. line_format: data bits, parity and stop
-    bits. Both are the dialect's own where they are not given. time_zone: the merchant's.
+    bits. Both are the dialect's own where they are not given. time_zone: the merchant's. witness: who is asked to sign the
+    record's heads.
     """
 
     terminal: str
@@ -33,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     line_rate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 0
     line_format: Literal["", "8N1", "7E1"] = ""
     time_zone: str = "Asia/Shanghai"
+    witness: tuple[WitnessAt, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -73,8 +92,43 @@ def read_settings(path: Path) -> Settings:
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write HOME/settings.toml."""
-    lines = [f"{name} = {_toml(getattr(settings, name))}" for name in settings.__struct_fields__]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    names = [name for name in settings.__struct_fields__ if name != "witness"]
+    lines = [f"{name} = {_toml(getattr(settings, name))}\n" for name in names]
+    path.write_text("".join(lines) + _tables(settings.witness), encoding="utf-8")
+
+
+def write_witnesses(path: Path, witnesses: Sequence[WitnessAt]) -> None:
+    """Put these in the place of the witnesses that HOME/settings.toml names; all before them stays as a person wrote it.
+
+    Raises HomeError where the file cannot be read or written, or names them in another form than as [[witness]] tables.
+    """
+    before = read_settings(path)
+    text = path.read_text(encoding="utf-8")
+    at = _WITNESS_TABLE.search(text)  # nothing but tables can follow a table
+    kept = text if at is None else text[: at.start()]
+    new = f"{kept.rstrip()}\n{_tables(witnesses)}"
+    try:
+        if msgspec.toml.decode(new, type=Settings) != msgspec.structs.replace(before, witness=tuple(witnesses)):
+            raise ValueError("other settings stand among them")
+        written = path.with_name(f"{path.name}.new")
+        written.write_text(new, encoding="utf-8")
+        written.replace(path)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise HomeError(
+            _("The witnesses in {path} are not written as counterfoil writes them: {reason}.").format(
+                path=path, reason=error
+            ),
+            _("Change them there by hand; docs/interface.md shows how."),
+        ) from None
+    except OSError as error:
+        raise HomeError(
+            _("The settings in {path} cannot be written: {reason}.").format(path=path, reason=error.strerror),
+            _("Give this user the right to write there."),
+        ) from None
+
+
+def _tables(witnesses: Sequence[WitnessAt]) -> str:
+    return "".join(f"\n[[witness]]\nurl = {_toml(each.url)}\nvkey = {_toml(each.vkey)}\n" for each in witnesses)
 
 
 def _toml(value: str | bool | int) -> str:

@@ -12,12 +12,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
+from agent.custody.ballast import Ballast
 from agent.errors import CounterfoilError, JournalError
 from agent.journal import heads
-from agent.journal.engine import is_damage, is_missing
+from agent.journal.engine import is_damage, is_full, is_missing
 from agent.journal.entries import Draft, Entry, event_mark, fits
 from agent.journal.keys import Signer
 from agent.journal.kinds import (
@@ -27,11 +30,12 @@ from agent.journal.kinds import (
     Fact,
     HeadMismatch,
     LogRolledBack,
+    MoneyIntent,
     TerminalSaid,
     to_draft,
 )
 from agent.journal.money_entries import money_entries
-from agent.journal.reader import Head
+from agent.journal.reader import Head, Reader
 from agent.journal.store import Journal
 from agent.language import _
 from agent.projection import Projection
@@ -50,14 +54,24 @@ _LONG = (Settlement, DepositUpdate, TariffNotice)
 """Messages with no bound of their own below the wire's 16 KiB, which may be more than an entry's 64 KiB of JSON."""
 
 StorageAnswer = Recorded | RecordFailed | HeadCompared
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An entry for the desk: where SQLite must hold the journal exclusively, the writer's connection is the only one."""
+    """A question to the journal: where SQLite must hold it exclusively, the writer's connection is the only one."""
 
-    seq: int
-    entry: Future[Entry] = field(default_factory=Future)
+    question: Callable[[Reader], Any]
+    answer: Future[Any] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """Something to be recorded that did not come through the pump, in a commit of its own."""
+
+    work: Callable[[Journal, int], Head]
+    at: int
+    head: Future[Head] = field(default_factory=Future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,7 @@ class _ReadMoney:
     found: Future[list[tuple[Entry, Fact]]] = field(default_factory=Future)
 
 
-_Request = Record | CompareHead | _Read | _ReadMoney
+_Request = Record | CompareHead | _Read | _ReadMoney | _Write
 
 
 class Storage:
@@ -82,12 +96,16 @@ class Storage:
         projection: Projection,
         answered: Callable[[StorageAnswer], None],
         changed: Callable[[Head], None],
+        *,
+        attempt: int = 0,
     ) -> None:
+        """attempt: of the first records, where others failed before this storage was there."""
         self._journal, self._signer, self._projection = journal, signer, projection
         self._home = journal.path.parent
+        self._ballast = Ballast(self._home)
         self._answered, self._changed = answered, changed
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
-        self._attempt = 0
+        self._attempt = attempt
         self._second_tellings: set[tuple[str, int, str]] | None = None
         self._rollbacks: list[LogRolledBack] | None = None
         self._thread = threading.Thread(target=self._run, name="storage")
@@ -98,9 +116,32 @@ class Storage:
 
     def entry(self, seq: int) -> Entry:
         """Read one entry; waits its turn. Raises NotFound, JournalError."""
-        request = _Read(seq)
+        return self.read(lambda journal: journal.entry(seq))
+
+    def read(self, question: Callable[[Reader], T]) -> T:
+        """What `question` makes of the journal; waits its turn. It holds up all recording: a few rows, no scan.
+
+        Raises what it raises, and TimeoutError.
+        """
+        request = _Read(question)
         self._queue.put(request)
-        return request.entry.result(READ_S)
+        answer: T = request.answer.result(READ_S)
+        return answer
+
+    def record(self, facts: Sequence[Fact], at: int) -> Head:
+        """Have facts recorded that no terminal told, in a commit of their own, durable when it returns. at: ms UTC.
+
+        Not from this storage's own thread. Raises JournalError, then nothing of them is recorded; TimeoutError.
+        """
+        told = tuple(facts)
+        return self.write(lambda journal, at: journal.append([self._draft(fact) for fact in told], at), at)
+
+    def write(self, work: Callable[[Journal, int], Head], at: int) -> Head:
+        """Have `work` append to the journal: (journal, ms UTC) → the new head. It holds up all recording
+        as long as it takes. Raises what it raises, an OSError or the like as JournalError; TimeoutError."""
+        request = _Write(work, at)
+        self._queue.put(request)
+        return request.head.result(READ_S)
 
     def money_entries(self) -> list[tuple[Entry, Fact]]:
         """The journal's entries on money requests, in order; waits its turn. Raises JournalError."""
@@ -164,9 +205,11 @@ class Storage:
                 self._commit(records)
                 records = []
                 if isinstance(request, CompareHead):
-                    self._compare(request)
+                    self._answered(compared(self._journal, self._home, request.note))
                 elif isinstance(request, _ReadMoney):
                     self._read_money(request)
+                elif isinstance(request, _Write):
+                    self._write(request)
                 else:
                     self._read(request)
         self._commit(records)
@@ -177,9 +220,9 @@ class Storage:
         facts = [fact for record in records for fact in record.facts]
         try:
             drafts, last_event, contradictions = self._drafts(facts)
-            head = self._journal.append(drafts, records[-1].at)
+            head = self._append(drafts, records[-1].at, facts)
         except Exception as error:  # whatever it is: nothing is acknowledged, and it is said
-            known = error if isinstance(error, CounterfoilError) else _unforeseen(error)
+            known = _known(error)
             self._answered(RecordFailed(self._attempt, tuple(facts), known.what, known.todo))
             self._attempt += 1
             self._second_tellings = self._rollbacks = None  # read again: what was not recorded is told again
@@ -189,6 +232,16 @@ class Storage:
                 with suppress(OSError):  # the entry itself holds the note, whole
                     heads.set_aside(self._home, fact.remembered)
         self._answered(Recorded(last_event, head.size, head.note, tuple(facts), contradictions))
+
+    def _append(self, drafts: Sequence[Draft], at: int, facts: Sequence[Fact]) -> Head:
+        """Where the disk is full, the ballast makes room for what has happened already, but for no new money request."""
+        try:
+            return self._journal.append(drafts, at)
+        except JournalError as error:
+            new_money = any(isinstance(fact, MoneyIntent) for fact in facts)
+            if error.__cause__ is None or not is_full(error.__cause__) or new_money or not self._ballast.give_up():
+                raise
+        return self._journal.append(drafts, at)
 
     def _drafts(
         self, facts: Sequence[Fact]
@@ -254,19 +307,20 @@ class Storage:
     def _first_telling(self, terminal: str, log_epoch: str, number: int) -> bytes:
         return bytes.fromhex(self._journal.event_sha256(terminal, log_epoch, number) or "")
 
-    def _compare(self, request: CompareHead) -> None:
-        try:
-            verdict = heads.compare(self._journal, request.note)
-        except (JournalError, OSError):
-            verdict = heads.Verdict.BAD_SIGNATURE
-        recorded = not verdict.fits and request.note in heads.remembered(self._home).values()
-        self._answered(HeadCompared(request.note, verdict, recorded))
-
     def _read(self, request: _Read) -> None:
         try:
-            request.entry.set_result(self._journal.entry(request.seq))
+            request.answer.set_result(request.question(self._journal))
         except Exception as error:
-            request.entry.set_exception(error)
+            request.answer.set_exception(error)
+
+    def _write(self, request: _Write) -> None:
+        try:
+            head = request.work(self._journal, request.at)
+        except Exception as error:
+            request.head.set_exception(_known(error))
+            return
+        self._answered(Recorded(None, head.size, head.note))  # the terminal is to remember this head too
+        request.head.set_result(head)
 
     def _read_money(self, request: _ReadMoney) -> None:
         try:
@@ -291,7 +345,18 @@ class Storage:
         self._changed(self._journal.head)
 
 
-def _unforeseen(error: Exception) -> JournalError:
+def compared(journal: Reader, home: Path, note: str) -> HeadCompared:
+    """The journal of a home against a head that the terminal remembers."""
+    try:
+        verdict = heads.compare(journal, note)
+    except (JournalError, OSError):
+        verdict = heads.Verdict.BAD_SIGNATURE
+    return HeadCompared(note, verdict, not verdict.fits and note in heads.remembered(home).values())
+
+
+def _known(error: Exception) -> CounterfoilError:
+    if isinstance(error, CounterfoilError):
+        return error
     return JournalError(
         _("The journal could not be written: {kind}: {reason}.").format(kind=type(error).__name__, reason=error),
         _("Leave the agent and start it again; the terminal keeps its events until then."),

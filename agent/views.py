@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agent.custody.remembered import RememberedHead
 from agent.lane_types import IntentDetail, IntentView, LaneState, LaneView, MoneyView
 from agent.language import choose_language, language, translator
+from agent.notice_types import Notice, NoticeCode
 from agent.orders import MoneyAction, MoneyOrder, MoneyState
+from agent.witness_types import KeyView, WitnessAnswer, WitnessOutcome
 from protocol.money import Money
 
 __all__ = [
@@ -21,6 +24,7 @@ __all__ = [
     "Head",
     "IntentDetail",
     "IntentView",
+    "KeyView",
     "LaneState",
     "LaneView",
     "LinkState",
@@ -36,6 +40,7 @@ __all__ = [
     "PairingStage",
     "PairingView",
     "ProductLine",
+    "RememberedHead",
     "SelfTestItem",
     "SelfTestReport",
     "SettleView",
@@ -46,6 +51,8 @@ __all__ = [
     "TransactionDetail",
     "TransactionPage",
     "TransactionRow",
+    "WitnessAnswer",
+    "WitnessOutcome",
     "choose_language",
     "language",
     "translator",
@@ -109,60 +116,6 @@ class PairingFailed(StrEnum):
     LINE_LOST = "line_lost"
     NOT_KEPT = "not_kept"
     """The key could not be written to the disk: the home is paired as it was before."""
-
-
-class NoticeCode(StrEnum):
-    """What needs a person now; `agent.notices` has the words."""
-
-    PORT_LOST = "port_lost"
-    TERMINAL_SILENT = "terminal_silent"
-    LINE_SETTINGS = "line_settings"
-    WRONG_TERMINAL = "wrong_terminal"
-    WRONG_NATURE = "wrong_nature"
-    NOT_UNDERSTOOD = "not_understood"
-    WRONG_KEY = "wrong_key"
-    """Whoever answers holds another key than the one pinned at pairing."""
-    KEY_REFUSED = "key_refused"
-    """The terminal says that it does not know this agent's key."""
-    NOT_PAIRED = "not_paired"
-    HEAD_MISMATCH = "head_mismatch"
-    LOG_ROLLED_BACK = "log_rolled_back"
-    LOG_REPLACED = "log_replaced"
-    EVENTS_LOST = "events_lost"
-    EVENT_UNREADABLE = "event_unreadable"
-    SECURITY = "security"
-    DEVICE_FAULT = "device_fault"
-    RESULT_UNASKED = "result_unasked"
-    """The terminal told an outcome that nobody waited for."""
-    LINE_FLOODED = "line_flooded"
-    """More of one kind came off the line in a day than is recorded one by one."""
-    KEY_FOUND = "key_found"
-    """At a start, another key stood pinned than the one recorded last."""
-    KEY_DAMAGED = "key_damaged"
-    """The file of the terminal's key holds none; no agent can start."""
-    MONEY_UNKNOWN = "money_unknown"
-    """What became of a money request is not known; no other goes out."""
-    MONEY_PARKED = "money_parked"
-    MONEY_DIFFERS = "money_differs"
-    """The terminal took or gave something else than it was asked for."""
-    MONEY_CONTRADICTED = "money_contradicted"
-    """A money request ended otherwise than was recorded before."""
-    RECORDING_STOPPED = "recording_stopped"
-    """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """code and the facts its words need (`agent.notices.words`). seq: the journal entry that says so, if any.
-
-    more: how many older ones of its kind the journal holds beside it, which are not shown one by one.
-    """
-
-    code: NoticeCode
-    at: int
-    facts: dict[str, str] = field(default_factory=dict)
-    seq: int | None = None
-    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,10 +223,15 @@ class TransactionRow:
 
 @dataclass(frozen=True, slots=True)
 class TransactionPage:
-    """rows newest first; total: how many there are under the same filter."""
+    """rows newest first; total: how many there are under the same filter.
+
+    more: there are more than `total`, or may be: what a text finds is counted up to 10,000, and a text of one or two
+    characters is looked for among the journal's newest 50,000 entries.
+    """
 
     rows: tuple[TransactionRow, ...]
     total: int
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,34 @@ from pathlib import Path
 
 import click
 
-from agent.commands.options import as_json, home_of, iso, say_json, say_nature
+from agent.commands.journal_custody import backup, erase, restore, rotate_key
+from agent.commands.journal_export import export
+from agent.commands.journal_head import head, say_told, told_document, told_heads
+from agent.commands.options import as_json, home_of, iso, say_json, say_nature, vkey_told
 from agent.commands.progress import progress_bar
-from agent.errors import JournalError
+from agent.commands.views import say_views, views_document
+from agent.commands.witness import witness
+from agent.custody.restore import key_of
 from agent.home import Home
-from agent.journal import heads, keys
-from agent.journal.checkpoint import NoteError, VerifyingKey
+from agent.journal import engine, heads, keys
 from agent.journal.entries import Entry
 from agent.journal.proof import prove
 from agent.journal.reader import Reader, open_reader
 from agent.journal.verify import Report, verify_path
 from agent.language import _
+from agent.projection_check import ViewsReport, check_views
 
 
 @click.group()
 def journal() -> None:
-    """The signed record: head, verify, log, show, proof, rebuild."""
+    """The signed record: check it, prove it, copy it, keep its key."""
+
+
+journal.add_command(export)
+journal.add_command(head)
+journal.add_command(witness)
+for custody in (backup, restore, rotate_key, erase):
+    journal.add_command(custody)
 
 
 @contextmanager
@@ -37,46 +49,17 @@ def _reader(home: Home, *, as_json: bool) -> Iterator[Reader]:
 
 
 @journal.command()
-@as_json
-@click.pass_context
-def head(ctx: click.Context, *, as_json: bool) -> None:
-    """The last signed head: a C2SP checkpoint, and the key that verifies it.
-
-    \b
-    Example: keep it elsewhere, and compare later
-      counterfoil journal head > head.note
-      counterfoil journal verify --head head.note
-    """
-    with _reader(home_of(ctx), as_json=as_json) as found:
-        last = found.head
-    if as_json:
-        say_json(
-            {
-                "simulated": home_of(ctx).settings().simulated,
-                "origin": last.origin,
-                "size": last.size,
-                "root": last.root_base64,
-                "at": iso(last.at),
-                "vkey": last.vkey,
-                "note": last.note,
-            }
-        )
-    else:
-        click.echo(last.note, nl=False)
-        click.echo(_("Key: {vkey}").format(vkey=last.vkey), err=True)
-
-
-@journal.command()
 @click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--head",
     "head_files",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A head remembered elsewhere (a checkpoint file); any number of times.",
+    help="A head remembered elsewhere (a checkpoint file, or its three lines); any number of times.",
 )
-@click.option("--vkey", help="The verifying key [default: keys/journal.vkey beside the journal].")
+@click.option("--vkey", help="The verifying key [default: PATH.vkey beside a copy, else keys/journal.vkey].")
 @click.option("--strict", is_flag=True, help="Check the canonical form of every entry too.")
+@click.option("--views", is_flag=True, help="Hold this home's views.db against the journal, too, row by row.")
 @as_json
 @click.pass_context
 def verify(
@@ -86,11 +69,12 @@ def verify(
     head_files: tuple[Path, ...],
     vkey: str | None,
     strict: bool,
+    views: bool,
     as_json: bool,
 ) -> None:
     """Hash every entry again and hold it against the signed heads. Exit 0: all is as it was signed; 1: it is not.
 
-    PATH is a journal.db of another home; it is copied first and stays as it is.
+    PATH is a backup, or a journal.db of another home; it is copied first and stays as it is.
 
     \b
     Examples:
@@ -102,34 +86,31 @@ def verify(
     own = path is None or (home.exists and path.resolve() == home.journal.resolve())
     if own:
         home.settings()
+    elif views:
+        raise click.BadParameter(_("only of this home's own journal, without a PATH"), param_hint="--views")
     target = home.journal if path is None else path
-    remembered = heads.remembered(target.parent) | {str(file): _note(file) for file in head_files}
+    told, remembered = told_heads(head_files), heads.remembered(target.parent)
+    if not own:
+        engine.require_journal(target)
+    key = vkey_told(vkey) or (None if own else key_of(target, target.parent))
     with progress_bar(_("Verifying")) as bar:
-        report = verify_path(target, own=own, key=_key(vkey), heads=remembered, strict=strict, progress=bar)
+        report = verify_path(target, own=own, key=key, heads=remembered, told=told, strict=strict, progress=bar)
+    held = _views(home) if views and report.ok else None
     if as_json:
-        say_json(_document(report))
+        say_json(_document(report) | ({} if held is None else {"views": views_document(held)}))
     else:
         _tell(report)
-    ctx.exit(0 if report.ok else 1)
+        say_told(report.told, ok=report.ok)
+        if held is not None:
+            say_views(held)
+    ctx.exit(0 if report.ok and (held is None or held.ok) else 1)
 
 
-def _note(file: Path) -> str:
-    try:
-        return heads.read_note(file)
-    except OSError as error:
-        raise JournalError(
-            _("The head {file} cannot be read: {reason}.").format(file=file, reason=error.strerror),
-            _("Name a file that holds a checkpoint, as `journal head` prints it."),
-        ) from None
-
-
-def _key(vkey: str | None) -> VerifyingKey | None:
-    if vkey is None:
-        return None
-    try:
-        return VerifyingKey.parse(vkey.strip())
-    except NoteError:
-        raise click.BadParameter(_("not a verifying key"), param_hint="--vkey") from None
+def _views(home: Home) -> ViewsReport:
+    """Not where the journal itself is not what was signed: nothing can be held against that."""
+    key = keys.verifying_key(home.path)
+    with closing(open_reader(home.journal, key)) as found, progress_bar(_("Comparing the views")) as bar:
+        return check_views(home.views, found, home.settings().time_zone, bar)
 
 
 def _document(report: Report) -> dict[str, object]:
@@ -149,6 +130,7 @@ def _document(report: Report) -> dict[str, object]:
             for finding in report.findings
         ],
         "more_findings": report.more,
+        "heads": told_document(report.told),
     }
     return document | ({"files": dict(report.files)} if report.files else {})
 
@@ -194,7 +176,7 @@ def show(ctx: click.Context, *, seq: int, as_json: bool) -> None:
     """One entry: the very bytes that its leaf hashes; with --json also what stands outside the leaf."""
     with _reader(home_of(ctx), as_json=as_json) as found:
         if as_json:
-            say_json(_entry(found.entry(seq)))
+            say_json(_entry(found.entry(seq)) | {"salts": found.salts(seq)})
         else:
             click.echo(found.raw_entry(seq).decode())
 
@@ -232,9 +214,12 @@ def rebuild(ctx: click.Context, *, as_json: bool) -> None:
     settings = home.settings()
     home.own()
     try:
-        with _reader(home, as_json=as_json) as found, closing(Projection(home.views, settings.time_zone)) as projection:
-            total = found.size
-            with progress_bar(_("Rebuilding")) as bar:
+        with _reader(home, as_json=as_json) as found:
+            total = found.size  # and its head is this home's: nothing is thrown away for another's
+            with (
+                closing(Projection(home.views, settings.time_zone)) as projection,
+                progress_bar(_("Rebuilding")) as bar,
+            ):
                 size = projection.rebuild(found, lambda done: bar(done, total))
     finally:
         home.disown()

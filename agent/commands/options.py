@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from agent.home import Home
+from agent.journal.checkpoint import NoteError, VerifyingKey
 from agent.language import _
 from agent.settings import Invocation
 
@@ -45,3 +46,27 @@ def say_json(document: object) -> None:
 def iso(at: int) -> str:
     """ISO 8601 UTC of ms since 1970, with milliseconds."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def say_entries(entries: Iterable[Mapping[str, object]]) -> None:
+    """Journal entries as a desk's detail has them (`seq`, `kind`, `body`, `private`): a line each, one for each field."""
+    for entry in entries:
+        click.echo(_("Entry {seq}: {kind}").format(seq=entry["seq"], kind=entry["kind"]))
+        held = {**_object(entry["body"]), **_object(entry["private"])}
+        for name in sorted(held):
+            if not name.endswith("_sha256") and name != "event":
+                click.echo(f"  {name}: {held[name]}")
+
+
+def _object(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def vkey_told(vkey: str | None) -> VerifyingKey | None:
+    """The verifying key that an option names; None where it is left out. Raises click.BadParameter."""
+    if vkey is None:
+        return None
+    try:
+        return VerifyingKey.parse(vkey.strip())
+    except NoteError:
+        raise click.BadParameter(_("not a verifying key"), param_hint="--vkey") from None

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,11 @@ from agent.views import Capability, LinkState, Notice, NoticeCode, Status
 @click.option(
     "--accept-loss", is_flag=True, help="Go on where a remembered head is not the journal's; the finding is signed."
 )
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Leave where the key is locked or lost, instead of keeping the events unsigned until it is there.",
+)
 @click.option("--until-stdin-ends", is_flag=True, help="Leave when standard input ends: not to outlive who started it.")
 @passphrase_file
 @click.pass_context
@@ -38,10 +44,14 @@ def serve(
     port: str | None,
     simulated: bool,
     accept_loss: bool,
+    no_wait: bool,
     until_stdin_ends: bool,
     passphrase_file: Path | None,
 ) -> None:
     """Run the agent without screens until SIGTERM or Ctrl+C; what happens on the line is said on stderr.
+
+    Where the key has a passphrase and nobody gives it, the agent starts all the same: what the terminal tells is kept
+    unsigned until somebody runs counterfoil unlock.
 
     \b
     Example:
@@ -62,7 +72,8 @@ def serve(
         signal.signal(number, leave)
     if until_stdin_ends:
         threading.Thread(target=_await_end_of_stdin, args=(stop,), daemon=True).start()
-    with agent_at_work(home, settings, passphrase_sources(passphrase_file), accept_loss=accept_loss) as desk:
+    sources = passphrase_sources(passphrase_file)
+    with agent_at_work(home, settings, sources, accept_loss=accept_loss, wait=not no_wait) as desk:
         working.set()
         state, told = None, frozenset[Told]()
         while not stop.is_set():
@@ -108,12 +119,20 @@ def _told(notice: Notice) -> Told:
 def _news(status: Status, state: LinkState | None, told: frozenset[Told]) -> list[str]:
     """What was not said before; state: of the line, as it was said last; told: the notices that stood then."""
     news = [_of_state(status)] if status.link.state is not state else []
+    if _is_locked(told) and not _is_locked(map(_told, status.notices)):
+        news.append(_("The key is there: what happens is signed again."))
     news += [" ".join(words(notice)) for notice in status.notices if _told(notice) not in told]
     return [line for line in news if line]
 
 
+def _is_locked(told: Iterable[Told]) -> bool:
+    return any(code is NoticeCode.LOCKED for code, *_rest in told)
+
+
 def _of_state(status: Status) -> str:
     recorded = _("The terminal answers; everything is recorded as it happens.")
+    if _is_locked(map(_told, status.notices)):
+        recorded = _("The terminal answers; what it tells is kept, and not signed.")
     if Capability.EVENTS not in status.link.speaks:
         recorded = _(
             "The terminal answers. It tells nothing of its own: what is done at it is not recorded; keep its slips."

@@ -1,0 +1,373 @@
+"""The desk in the process that owns the home: the agent's answers, or those of databases that are only looked at."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from agent import actions as a
+from agent.custody.erasure import erase
+from agent.custody.remembered import remembered_heads
+from agent.custody.rotation import rotate
+from agent.custody.upkeep import Upkeep
+from agent.custody.witnesses import Record, Witnesses
+from agent.errors import JournalError, LinkError
+from agent.home import Home
+from agent.journal import heads
+from agent.journal.entries import Entry
+from agent.journal.keys import Told, verifying_key
+from agent.journal.kinds import Fact
+from agent.journal.money_entries import money_entries
+from agent.journal.reader import Head as JournalHead
+from agent.journal.reader import Reader, open_reader
+from agent.journal.store import Journal
+from agent.language import _
+from agent.link_off import key_damaged, link_off
+from agent.money_views import intent_detail, intent_views, money_view
+from agent.notices import words
+from agent.projection import Projection
+from agent.reading import Reading
+from agent.refusals import anonymous, lane_refused, not_as_asked, signs_already, stopped
+from agent.runner import Runner
+from agent.settings import Settings
+from agent.views import (
+    DepositView,
+    EchoReport,
+    Head,
+    IntentDetail,
+    IntentView,
+    KeyView,
+    LaneView,
+    Money,
+    MoneyAction,
+    MoneyOrder,
+    MoneyState,
+    MoneyView,
+    RememberedHead,
+    SelfTestItem,
+    SelfTestReport,
+    SettleView,
+    Status,
+    SyncResult,
+    TerminalInfo,
+    Today,
+    TransactionDetail,
+    TransactionPage,
+    WitnessAnswer,
+)
+from protocol.dialect import dialect
+from protocol.messages import (
+    DepositReturn,
+    DepositStatus,
+    DeviceInfo,
+    DeviceInfoQuery,
+    Echo,
+    EchoReply,
+    SelfTest,
+    SelfTestReply,
+    Settle,
+    SettleReply,
+    Sync,
+    SyncReply,
+)
+
+INFO_MS = 10_000
+SYNC_MS = SETTLE_MS = 30_000
+DECIDE_MS = 15_000
+"""How long a decision about a money request may take: it waits for this computer's disk."""
+LONGEST_ECHO = 1_024
+"""Bytes of an echo."""
+FINDINGS_MS = 7 * 86_400_000
+"""How long a finding stands among what needs a person now."""
+
+
+class HomeDesk:
+    """The desk in the process that owns the home. runner: None where no agent runs; journal: the home's is then given, or
+    opened to be looked at. `close` closes it. record, witnesses: None where nothing can be recorded.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        runner: Runner | None = None,
+        *,
+        journal: Reader | None = None,
+        record: Record | None = None,
+        witnesses: Witnesses | None = None,
+        upkeep: Upkeep | None = None,
+    ) -> None:
+        self._settings, self._runner, self._home = settings, runner, home
+        self._zone = ZoneInfo(settings.time_zone)
+        self._journal, self._record, self._witnesses = journal, runner or record, witnesses
+        self._upkeep = upkeep
+        if runner is None:
+            if self._journal is None:
+                self._journal = open_reader(home.journal, verifying_key(home.path))
+            projection = Projection(home.views, settings.time_zone)
+            try:
+                projection.catch_up(self._journal)
+            finally:
+                projection.close()
+        self._reading = Reading(home.views, self._entry, simulated=settings.simulated)
+
+    def status(self) -> Status:
+        runner, now = self._runner, self._now()
+        if runner is not None:
+            self._online()
+        try:
+            findings = self._reading.findings(now - FINDINGS_MS)
+        except JournalError:  # views being made anew say nothing of the line
+            findings = ()
+        if runner is None:
+            link, revision = link_off(self._home, self._settings), 0
+            notices = key_damaged(self._home, self._settings, now)
+        else:
+            link, revision = runner.link(), runner.revision
+            waiting = None if (unsigned := runner.unsigned) is None else unsigned.notice
+            hindered = None if self._upkeep is None else self._upkeep.notice(now)
+            notices = (*(notice for notice in (waiting, hindered) if notice is not None), *runner.shown.notices)
+        return Status(
+            simulated=self._settings.simulated,
+            terminal=self._settings.terminal,
+            now=now,
+            link=link,
+            head=_head_view(self._head()),
+            notices=(*notices, *findings),
+            revision=revision,
+            lane=LaneView() if runner is None else runner.shown.lane,
+        )
+
+    def today(self, date: str | None = None, recent: int = 50) -> Today:
+        if date is None:
+            date = datetime.fromtimestamp(self._now() // 1000, self._zone).date().isoformat()
+        return self._reading.today(date, recent)
+
+    def transactions(
+        self, date: str | None = None, text: str | None = None, limit: int = 100, offset: int = 0
+    ) -> TransactionPage:
+        return self._reading.transactions(date, text, limit, offset)
+
+    def transaction(self, reference: str) -> TransactionDetail:
+        return self._reading.transaction(reference.lower())
+
+    def terminal_info(self) -> TerminalInfo:
+        runner = self._online()
+        info, hello = runner.ask(DeviceInfoQuery(), INFO_MS), runner.shown.hello
+        if not isinstance(info, DeviceInfo):
+            raise not_as_asked(info)
+        return TerminalInfo(
+            terminal=self._settings.terminal if hello is None else hello.terminal,
+            serial_number=info.serial_number,
+            model=info.model,
+            firmware=info.firmware,
+            mid=info.mid,
+            tid=info.tid,
+            merchant_name=info.merchant_name,
+            mcc=info.mcc,
+            clock=info.clock,
+            log_epoch=None if hello is None else hello.log_epoch,
+            simulated=self._settings.simulated if hello is None else hello.simulated,
+        )
+
+    def sync(self) -> SyncResult:
+        runner = self._signing()
+        before, until = runner.last_event, time.monotonic() + SYNC_MS / 1000
+        reply = runner.ask(Sync(start=before + 1), SYNC_MS)
+        if not isinstance(reply, SyncReply):
+            raise not_as_asked(reply)
+        while (last := runner.last_event) < reply.last_written:
+            if time.monotonic() > until:
+                raise LinkError(
+                    _("The terminal sent its events only up to {last}.").format(last=last),
+                    _("Leave it connected; the rest is recorded as it comes."),
+                )
+            runner.wait(runner.revision, 200)
+        return SyncResult(last_event=last, received=last - before)
+
+    def self_test(self) -> SelfTestReport:
+        reply = self._online().ask(SelfTest(), INFO_MS)
+        if not isinstance(reply, SelfTestReply):
+            raise not_as_asked(reply)
+        return SelfTestReport(tuple(SelfTestItem(item.name, item.passed, item.detail) for item in reply.items))
+
+    def echo(self, size: int = 64) -> EchoReport:
+        runner, data = self._online(), os.urandom(min(max(size, 1), LONGEST_ECHO))
+        began = time.perf_counter_ns()
+        reply = runner.ask(Echo(data=data), INFO_MS)
+        took = (time.perf_counter_ns() - began) // 1_000
+        if not isinstance(reply, EchoReply):
+            raise not_as_asked(reply)
+        if reply.data != data:
+            raise LinkError(
+                _("The terminal sent back something else than it was sent."),
+                _("Report it to whoever made its application."),
+            )
+        return EchoReport(len(data), took)
+
+    def pair(self) -> None:
+        self._online().order(a.Pair)
+
+    def confirm_pairing(self, number: str, replace: bool = False) -> None:
+        self._online().order(lambda token: a.ConfirmPairing(number, replace, token))
+
+    def cancel_pairing(self) -> None:
+        self._online().order(a.CancelPairing)
+
+    def unpair(self) -> None:
+        self._online().order(a.Unpair)
+
+    def money(self, order: MoneyOrder, timeout_ms: int, gone: Future[None] | None = None) -> MoneyView:
+        """gone: done once whoever ordered it is gone; nobody waits for it then."""
+        runner = self._signing()
+        if self._upkeep is not None and (hindered := self._upkeep.notice(0)) is not None:
+            raise JournalError(*words(hindered))
+        ended = runner.money(lambda token: a.Order(token, order), timeout_ms, gone)
+        if ended is not None and ended.refusal is not None:
+            raise lane_refused(ended.refusal)
+        return money_view(order, None if ended is None else ended.outcome)
+
+    def settle(self) -> SettleView:
+        reply = self._signing().ask(Settle(), SETTLE_MS)
+        if not isinstance(reply, SettleReply):
+            raise not_as_asked(reply)
+        return SettleView(reply.settled, reply.batch, reply.response_code)
+
+    def apply_for_deposit(self, reference: str, amount: Money, application: str) -> DepositView:
+        asked = DepositReturn(reference=reference, amount=amount, application=application)
+        reply = self._signing().ask(asked, SETTLE_MS)
+        if not isinstance(reply, DepositStatus):
+            raise not_as_asked(reply)
+        return DepositView(reply.ticket, reply.state.value, reply.amount.minor, reply.amount.currency, reply.documents)
+
+    def intents(self) -> tuple[IntentView, ...]:
+        return intent_views(self._money_entries())
+
+    def intent(self, reference: str) -> IntentDetail:
+        return intent_detail(self._money_entries(), reference.lower())
+
+    def park(self, reference: str, operator: str, reason: str) -> None:
+        _require_words(operator, reason)
+        self._decide(lambda token: a.Park(token, reference, operator, reason))
+
+    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
+        _require_words(operator, reason)
+        ended = self._decide(lambda token: a.Resolve(token, reference, MoneyState(state), operator, reason))
+        asked = self.intent(reference).row
+        amount = None if asked.amount_minor is None else Money(asked.amount_minor, asked.currency or 0)
+        return money_view(MoneyOrder(reference, MoneyAction(asked.action), amount), ended.outcome)
+
+    def accept_rollback(self, operator: str, reason: str) -> None:
+        _require_words(operator, reason)
+        self._decide(lambda token: a.AcceptRollback(token, operator, reason))
+
+    def _decide(self, made: Callable[[int], a.MoneyInput]) -> a.Ended:
+        ended = self._signing().money(made, DECIDE_MS)
+        if ended is None or ended.refusal is not None:
+            raise lane_refused(None if ended is None else ended.refusal)
+        return ended
+
+    def _money_entries(self) -> Sequence[tuple[Entry, Fact]]:
+        return list(money_entries(self._journal)) if self._journal is not None else self._at_work().money_entries()
+
+    def remembered_heads(self) -> tuple[RememberedHead, ...]:
+        def question(journal: Reader) -> list[heads.Compared]:
+            return heads.compare_all(journal, self._home.path)
+
+        found = question(self._journal) if self._journal is not None else self._at_work().read(question)
+        return remembered_heads(found)
+
+    def ask_witnesses(self) -> tuple[WitnessAnswer, ...]:
+        if self._runner is not None or self._witnesses is None:
+            self._signing()
+        return () if self._witnesses is None else self._witnesses.ask()
+
+    def rotate_key(self, passphrase: bytes | None, operator: str, reason: str | None) -> KeyView:
+        if not operator.strip():
+            raise anonymous()
+        old, sources = self._head().vkey, Told(said=passphrase)
+        head = self._writing(
+            lambda journal, at: rotate(self._home.path, journal, at, new=sources, operator=operator, reason=reason)
+        )
+        return KeyView(old, head.vkey, head.size, head.note)
+
+    def erase(self, first: int, last: int, field: str | None, operator: str, reason: str) -> Head:
+        _require_words(operator, reason)
+        return _head_view(
+            self._writing(
+                lambda journal, at: erase(
+                    journal, at, first=first, last=last, field=field, operator=operator, reason=reason
+                )
+            )
+        )
+
+    def _writing(self, work: Callable[[Journal, int], JournalHead]) -> JournalHead:
+        if self._runner is not None or self._record is None:
+            self._signing()
+        assert self._record is not None
+        return self._record.write(work)
+
+    def unlock(self, passphrase: bytes) -> bool:
+        if (unsigned := self._online().unsigned) is None:
+            raise signs_already()
+        opened = unsigned.unlock(passphrase)
+        if opened and self._witnesses is not None:
+            self._witnesses.start()
+        return opened
+
+    def wait(self, revision: int, timeout_ms: int) -> int:
+        return 0 if self._runner is None else self._runner.wait(revision, timeout_ms)
+
+    def close(self) -> None:
+        self._reading.close()
+        if self._journal is not None:
+            self._journal.close()
+
+    def _now(self) -> int:
+        if self._runner is not None:
+            return self._runner.now()
+        by_terminal = self._settings.simulated and dialect(self._settings.dialect).hello is not None
+        if not by_terminal:
+            return time.time_ns() // 1_000_000
+        return self._reading.last_at() or self._head().at
+
+    def _head(self) -> JournalHead:
+        return self._journal.head if self._journal is not None else self._at_work().head
+
+    def _entry(self, seq: int) -> Entry:
+        return self._journal.entry(seq) if self._journal is not None else self._at_work().entry(seq)
+
+    def _online(self) -> Runner:
+        """Raises CounterfoilError where the pump broke: it would answer nobody."""
+        runner = self._at_work()
+        if runner.broken is not None:
+            raise stopped(runner.broken)
+        return runner
+
+    def _signing(self) -> Runner:
+        """Raises LinkError while nothing can be signed: what needs a signed entry is not even begun."""
+        runner = self._online()
+        if (unsigned := runner.unsigned) is not None and (notice := unsigned.notice) is not None:
+            raise LinkError(*words(notice))
+        return runner
+
+    def _at_work(self) -> Runner:
+        if self._runner is None:
+            raise LinkError(
+                _("No agent runs on this home, so nobody talks to the terminal."),
+                _("Start one with: counterfoil serve"),
+            )
+        return self._runner
+
+
+def _require_words(operator: str, reason: str) -> None:
+    if not operator.strip() or not reason.strip():
+        raise anonymous()
+
+
+def _head_view(head: JournalHead) -> Head:
+    return Head(head.origin, head.size, head.root_base64, head.at, head.note)
