@@ -11,10 +11,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
 ARGS ?=
 N ?= 200
 SEED ?= 0
+SAMPLES ?= 20
 SECONDS ?= 60
 MB ?= 1000
 
-.PHONY: help run test check bench noise fuzz dst peers catalogues constraints clean
+.PHONY: help run test check bench noise fuzz crash dst peers catalogues constraints clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -34,6 +35,9 @@ check: $(STAMP) ## Format, lint, types, import contracts, generated docs
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@$(BIN)/python docs/build.py --check
 	@echo "All checks passed."
+
+crash: $(STAMP) ## Every disk that a power cut can leave of the record, opened again: make crash SAMPLES=20 (seeded choices a crash; the tests take 2)
+	@$(BIN)/python -m tests.crash $(SAMPLES) $(ARGS)
 
 dst: $(STAMP) ## Seeded fault schedules of money and events, on all cores: make dst N=10000 SEED=0
 	@$(BIN)/python -m tests.dst $(SEED) $(N) $(ARGS)
