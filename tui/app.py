@@ -33,6 +33,7 @@ from tui.commands import COMMANDS, bindings
 from tui.console import choose_console
 from tui.feed import Answered, Changed, Failed, Feed, Introduced, View, errand
 from tui.screens.dialog import Dialog
+from tui.screens.page import Page
 from tui.screens.today import TodayScreen
 from tui.theme import STANDARD, THEMES
 
@@ -84,7 +85,7 @@ class CounterfoilApp(App[None], inherit_bindings=False):
     def _show(self, view: View) -> None:
         self.view = view
         for screen in self.screen_stack:
-            if isinstance(screen, TodayScreen | Dialog):
+            if isinstance(screen, Page | Dialog):
                 screen.show(view)
 
     def _meet_the_terminal(self) -> None:
@@ -103,6 +104,13 @@ class CounterfoilApp(App[None], inherit_bindings=False):
     def action_today(self) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def action_evidence(self) -> None:
+        from tui.screens.evidence import EvidenceScreen  # noqa: PLC0415  the first paint does not wait for it
+
+        if not isinstance(self.screen, EvidenceScreen):
+            self.action_today()
+            self.push_screen(EvidenceScreen(self.view, self.desk))
 
     async def action_do(self, name: str) -> None:
         """A command of the table, or why this terminal cannot be asked for it."""
@@ -162,9 +170,10 @@ class CounterfoilApp(App[None], inherit_bindings=False):
 
     async def action_language(self) -> None:
         choose_language(LANGUAGES[(LANGUAGES.index(language()) + 1) % len(LANGUAGES)])
-        today = self.screen_stack[0]
-        await today.recompose()
-        today.query_one("#rows").focus()
+        for page in self.screen_stack:
+            if isinstance(page, Page):
+                await page.recompose()
+                page.query_one(str(page.AUTO_FOCUS)).focus()
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen  # noqa: PLC0415  the first paint does not wait for it

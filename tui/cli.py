@@ -37,5 +37,5 @@ def tui(invocation: Invocation) -> None:
     from agent.opening import open_desk  # noqa: PLC0415
     from tui.app import run  # noqa: PLC0415
 
-    with open_desk(Home(invocation.home), work=True, patient=True) as desk:
+    with open_desk(Home(invocation.home), work=True, patient=True, wait=True) as desk:
         run(desk, invocation.language)

@@ -2,7 +2,7 @@
 
 A command's action is the method `action_<name>` of the app, and every way to it leads through `action_do`, which knows what
 this terminal cannot say. Words are looked up when they are shown, so that the language
-can change while the screens stand. F3–F9 belong to screens of their own and are taken by nothing else.
+can change while the screens stand. F3–F8 belong to screens of their own and are taken by nothing else.
 """
 
 from __future__ import annotations
@@ -79,6 +79,16 @@ COMMANDS = (
         "today", N_("Today"), N_("The day so far, and what needs you"), ("f2",), "F2", ("今日", "jr"), "2", small=True
     ),
     Command(
+        "evidence",
+        N_("Evidence"),
+        N_("The record's signed head, as a code to photograph"),
+        ("f9",),
+        "F9",
+        ("凭证", "pz", "head", "QR", "二维码", "ewm"),
+        "9",
+        small=True,
+    ),
+    Command(
         "sync",
         N_("Sync"),
         N_("Ask the terminal for everything the journal lacks"),
@@ -122,7 +132,9 @@ COMMANDS = (
         needs=Capability.ECHO,
         instead=N_("check the cable"),
     ),
-    Command("theme", N_("Theme"), N_("Standard colours or high contrast"), ("ctrl+t",), "^T", ("主题", "zt")),
+    Command(
+        "theme", N_("Theme"), N_("Standard colours or high contrast"), ("ctrl+t",), "^T", ("主题", "zt"), menu=False
+    ),
     Command("language", N_("Language"), N_("Chinese or English"), ("ctrl+l",), "^L", ("语言", "yy", "中文", "English")),
     Command(
         "palette",

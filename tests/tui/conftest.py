@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +24,7 @@ from agent.views import (
     PairingStage,
     PairingView,
     ProductLine,
+    RememberedHead,
     SelfTestItem,
     SelfTestReport,
     Status,
@@ -33,7 +35,6 @@ from agent.views import (
     TransactionPage,
     TransactionRow,
     choose_language,
-    language,
 )
 from tui.app import CounterfoilApp
 from tui.widgets.panel import Panel
@@ -116,6 +117,15 @@ def an_empty_day() -> Today:
     )  # fmt: skip
 
 
+def a_head() -> Head:
+    """As long as a real one, with a signature of no key; the screens verify none. root: SHA-256 of "test" (FIPS 180-4)."""
+    origin, size = f"counterfoil/{'7f3a' * 8}/1", 1234
+    root = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="
+    signature = b64encode(bytes.fromhex("1c8dca11") + bytes(range(64))).decode()
+    note = f"{origin}\n{size}\n{root}\n\n\u2014 {origin} {signature}\n"
+    return Head(origin, size, root, NOON - 2000, note)
+
+
 def a_status() -> Status:
     return Status(
         simulated=False,
@@ -130,7 +140,7 @@ def a_status() -> Status:
             paired=True,
             fingerprint="1f0a 22c4 9e31 b7d0",
         ),
-        head=Head("counterfoil/7f3a", 1234, "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", NOON - 2000, ""),
+        head=a_head(),
         notices=(),
         revision=1,
     )
@@ -152,6 +162,10 @@ class PaperDesk:
     )
     refuses: CounterfoilError | None = None
     """What `pair` and `confirm_pairing` raise."""
+    remembered: tuple[RememberedHead, ...] = (
+        RememberedHead("local", 1234, "same", True),
+        RememberedHead("terminal", 1230, "extends", True),
+    )
     hold_pair: threading.Event | None = None
     hold_confirm: threading.Event | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -248,6 +262,10 @@ class PaperDesk:
         told = PairingView(stage, number, changed, reason=reason)
         self.publish(link=replace(self.now.link, pairing=told, **link))
 
+    def remembered_heads(self) -> tuple[RememberedHead, ...]:
+        self._say("remembered_heads")
+        return self.remembered
+
     def wait(self, revision: int, timeout_ms: int) -> int:
         with self.changed:
             self.changed.wait_for(lambda: self.now.revision > revision or self.error is not None, timeout_ms / 1000)
@@ -271,15 +289,6 @@ def desk() -> PaperDesk:
 @pytest.fixture
 def empty_day() -> Today:
     return an_empty_day()
-
-
-@pytest.fixture(autouse=True)
-def english() -> Iterator[None]:
-    """Each test begins in English and leaves no language behind."""
-    before = language()
-    choose_language("en")
-    yield
-    choose_language(before)
 
 
 def introduces_itself(link: LinkView) -> bool:

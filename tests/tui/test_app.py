@@ -61,7 +61,7 @@ def test_a_new_sale_is_on_the_screen_within_100_ms(desk: Any, text_of: Any, sett
                 began = time.monotonic()
                 desk.publish(replace(desk.day, sales_minor=minor))
                 while not app.painted_at:
-                    assert time.monotonic() - began < 3
+                    assert time.monotonic() - began < 20
                     await asyncio.sleep(0.002)
                 took.append(app.painted_at - began)
             assert sorted(took)[2] < 0.1, took

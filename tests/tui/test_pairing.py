@@ -39,7 +39,7 @@ def said(pilot: Any, words_of: Any) -> str:
 
 
 async def until(pilot: Any, true: Callable[[], bool]) -> None:
-    for _ in range(150):
+    for _ in range(1_000):  # 20 s
         await pilot.pause(0.02)
         if true():
             return
@@ -253,7 +253,7 @@ def test_leaving_cancels_what_is_under_way(opened: Any, desk: Any, stage: Pairin
             assert pilot.app.return_code == 0 if leave == "f10" else isinstance(pilot.app.screen, TodayScreen)
 
     asyncio.run(look())
-    end = time.monotonic() + 2
+    end = time.monotonic() + 20
     while "cancel" not in desk.asked:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -132,8 +132,29 @@ def test_palette_of_a_terminal_with_few_words(picture: Any, desk: Any, size: tup
     picture("few-words", desk, size, speaking, "ctrl+p")
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("speaking", LANGUAGES)
+@pytest.mark.parametrize(("name", "keys"), [("evidence", ("f9",)), ("code", ("f9", "enter"))])
+def test_evidence_in_a_demo(
+    picture: Any, desk: Any, name: str, keys: tuple[str, ...], size: tuple[int, int], speaking: str
+) -> None:
+    desk.publish(desk.day, simulated=True, terminal="SIM-CLASSIC-000007")
+    picture(name, desk, size, speaking, *keys)
+
+
 def test_no_picture_is_left_over() -> None:
-    six = ("today", "link-lost", "demo", "help", "palette", "unpaired", "few-words", "pairing-start")
+    six = (
+        "today",
+        "link-lost",
+        "demo",
+        "help",
+        "palette",
+        "unpaired",
+        "few-words",
+        "pairing-start",
+        "evidence",
+        "code",
+    )
     names = {"empty": 3, **dict.fromkeys((*six, *(f"pairing-{name}" for name in PAIRINGS)), 6)}
     stored = [path.name.rsplit("-", 2)[0] for path in FOLDER.glob("*.svg")]
     assert {name: stored.count(name) for name in set(stored)} == names

@@ -56,7 +56,9 @@ def faint(app: App[None]) -> list[tuple[float, str]]:
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
-@pytest.mark.parametrize("keys", [(), ("f1",), ("ctrl+p",), ("ctrl+p", "z", "z", "z"), ("ctrl+c",), ("ctrl+k",)])
+@pytest.mark.parametrize(
+    "keys", [(), ("f1",), ("ctrl+p",), ("ctrl+p", "z", "z", "z"), ("ctrl+c",), ("ctrl+k",), ("f9",), ("f9", "enter")]
+)
 @pytest.mark.parametrize("trouble", [False, True])
 def test_every_character_can_be_read(opened: Any, desk: Any, theme: str, keys: tuple[str, ...], trouble: bool) -> None:
     if trouble:

@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import LinkError
 from agent.views import Capability, LinkState, Notice, NoticeCode, SelfTestItem, SelfTestReport
+from tests.tui.test_pairing import until
 from tui.app import CounterfoilApp
 from tui.commands import COMMANDS, listed
 from tui.feed import View
@@ -30,7 +31,7 @@ def said(pilot: Any, words_of: Any) -> str:
 
 async def toasted(pilot: Any, words_of: Any, text: str) -> str:
     """A passing message with that text, once it is there; its edge is no text."""
-    for _ in range(150):
+    for _ in range(1_000):  # 20 s
         await pilot.pause(0.02)
         seen = " ".join(str(words_of(pilot.app, "Toast")).replace("▌", " ").split())
         if text in seen:
@@ -143,12 +144,10 @@ def test_the_palette_lists_it_with_the_reason_and_does_not_do_it(
     async def look() -> None:
         async with opened(desk) as pilot:
             await pilot.press("ctrl+p", *command.english.replace("-", " ").split()[0].lower())
-            await pilot.pause(0.1)
-            assert f"({command.english})" in said(pilot, words_of)
+            await until(pilot, lambda: f"({command.english})" in said(pilot, words_of))
             assert f"cannot say it: {command.instead}" in said(pilot, words_of)
             await pilot.press("enter")
-            await pilot.pause(0.2)
-            assert isinstance(pilot.app.screen, TodayScreen)
+            await until(pilot, lambda: isinstance(pilot.app.screen, TodayScreen))
             await toasted(pilot, words_of, f"cannot say it: {command.instead}.")
             assert ASKED[name] not in desk.asked
 
@@ -161,7 +160,7 @@ def test_help_says_it_too(opened: Any, desk: Any, words_of: Any) -> None:
     async def look() -> None:
         async with opened(desk, (120, 40)) as pilot:
             await pilot.press("f1")
-            await pilot.pause(0.1)
+            await until(pilot, lambda: "(Pair) This terminal" in said(pilot, words_of))
             seen = said(pilot, words_of)
             assert "(Pair) This terminal cannot say it: it works without." in seen
             assert "(Line test)" not in seen and "Measure how long" in seen

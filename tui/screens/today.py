@@ -14,26 +14,20 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 
-from tui.feed import View
+from tui.screens.page import Page
 from tui.widgets.banner import Banner
 from tui.widgets.masthead import Masthead
-from tui.widgets.menu import Menu, MenuItem
+from tui.widgets.menu import Menu
 from tui.widgets.needs import Needs
-from tui.widgets.panel import Panel
 from tui.widgets.products import Products
 from tui.widgets.statusline import StatusLine
 from tui.widgets.total import Total
 from tui.widgets.transactions import Transactions, TransactionsTitle
 
 
-class TodayScreen(Screen[None]):
+class TodayScreen(Page):
     AUTO_FOCUS = "#rows"
-
-    def __init__(self, view: View) -> None:
-        super().__init__()
-        self.view = view
 
     def compose(self) -> ComposeResult:
         view = self.view
@@ -52,9 +46,3 @@ class TodayScreen(Screen[None]):
                     yield Transactions(view)
         yield StatusLine(view)
         yield Menu(view)
-
-    def show(self, view: View) -> None:
-        """Draws another view of the day."""
-        self.view = view
-        for part in (*self.query(Panel), *self.query(MenuItem)):
-            part.show(view)

@@ -8,6 +8,9 @@ from textual.widget import Widget
 
 from tui.feed import View
 
+NARROW = 60
+"""Columns from which on a display is not small."""
+
 
 class Panel(Widget):
     """Subclasses draw `lines`. It is painted anew only when those lines differ."""
@@ -26,7 +29,7 @@ class Panel(Widget):
     @property
     def narrow(self) -> bool:
         """True on a small display: one column, the essential figures."""
-        return self.screen.has_class("-narrow")
+        return self.app.size.width < NARROW  # a screen just opened has no class of its own yet
 
     def show(self, view: View) -> None:
         self.view = view
