@@ -23,14 +23,23 @@ from agent.journal import heads
 from agent.journal.entries import Entry
 from agent.journal.keys import PassphraseSources, verifying_key
 from agent.journal.reader import open_reader
+from agent.language import choose_language
 from agent.opening import agent_at_work, make_home
 from agent.settings import Settings
 from agent.views import LinkState
 from protocol.dialects.native.noise import KeyPair
 
 START_S = 20
+LEFT = (0, 128 + signal.SIGTERM)
+"""Exit codes of an agent that was asked to leave; the second where it serves its socket, and has not looked at the line yet."""
 AGENT_KEY = bytes(range(32))
 """The static private key of every home that `know`s its terminal."""
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Whatever language the test before chose: words in assertions are the source's."""
+    choose_language("en")
 
 
 @dataclass
@@ -84,6 +93,19 @@ class Simulator:
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=10)
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The whole lines of its own log (simulator/log.py)."""
+        lines, _, _torn = (self.state / "log.jsonl").read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(line) for line in lines.splitlines()]
+
+    def last_event(self) -> int:
+        """The number of the newest event in its log; 0: none."""
+        return max((line["n"] for line in self.logged() if "n" in line), default=0)
+
+    def remembered_size(self) -> int:
+        """The size of the newest journal head that was put there; 0: none."""
+        return max((line["head"]["size"] for line in self.logged() if "head" in line), default=0)
 
     def closed_days(self) -> list[dict[str, Any]]:
         if not self.ledger.exists():
@@ -198,7 +220,7 @@ def recorded(simulator: Callable[..., Simulator], home_for: Callable[..., Home])
     home = home_for(terminal)
     with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
         until(lambda: terminal.closed_days() and desk.today("2026-03-02").events >= 60)
-        until(lambda: desk.status().head.size >= 62)  # the day's settlement, too
+        until(lambda: desk.status().head.size >= 63)  # journal.opened, terminal.paired, the day's settlement
         until(lambda: heads.remembered(home.path)["local"] == desk.status().head.note)
     return home, terminal
 

@@ -25,7 +25,7 @@ from agent.opening import agent_at_work, await_session, make_home, open_desk
 from agent.port import Port, describe
 from agent.settings import Settings
 from agent.views import LinkState, NoticeCode
-from tests.conftest import Agent, Simulator, entries_of, know, refused, run_counterfoil, until
+from tests.conftest import LEFT, Agent, Simulator, entries_of, know, refused, run_counterfoil, until
 
 
 def test_no_home(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_wrong_passphrase(tmp_path: Path) -> None:
     assert made.returncode == 0, made
     result = run_counterfoil(*home, "serve", "--passphrase-file", str(tmp_path / "wrong"))
     refused(result, 3, "passphrase does not open")
-    refused(run_counterfoil(*home, "serve"), 3, "locked with a passphrase")
+    refused(run_counterfoil(*home, "serve", "--no-wait"), 3, "locked with a passphrase")
 
 
 def test_demo_and_serve_keep_to_homes_of_their_nature(recorded: tuple[Home, Simulator], tmp_path: Path) -> None:
@@ -137,14 +137,14 @@ def test_one_byte_of_a_stored_entry(recorded: tuple[Home, Simulator]) -> None:
 def test_an_older_copy_put_back(recorded: tuple[Home, Simulator], agent: Callable[..., Agent]) -> None:
     """Found against the note in the home by `verify` and at the start; and, that note gone too, by the terminal's."""
     home, terminal = recorded
+    before = len(entries_of(home))
     older = home.journal.read_bytes()
     terminal.stop()
     # one more event: the terminal boots again, and says so
     terminal.start()
     with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
-        until(lambda: desk.status().head.size > 62)
-        size = desk.status().head.size
-        time.sleep(0.8)  # idle: the terminal gets the head
+        size = until(lambda: (s := desk.status().head.size) > before and s)
+        until(lambda: terminal.remembered_size() >= size)  # it gets the head when the line is idle
     home.journal.write_bytes(older)
     result = run_counterfoil("--home", str(home.path), "journal", "verify", "--json")
     assert result.returncode == 1
@@ -154,12 +154,11 @@ def test_an_older_copy_put_back(recorded: tuple[Home, Simulator], agent: Callabl
     shutil.rmtree(home.path / "heads")
     home.views.unlink()
     with agent_at_work(home, home.settings(), PassphraseSources()) as desk:
-        status = until(lambda: (s := desk.status()).notices and s)
-        assert NoticeCode.HEAD_MISMATCH in {n.code for n in status.notices}
-        until(lambda: desk.status().head.size > 62)
+        until(lambda: NoticeCode.HEAD_MISMATCH in {n.code for n in desk.status().notices})
+        until(lambda: "head.mismatch" in {e.kind for e in entries_of(home)})  # told before it is committed
+        until(lambda: desk.status().head.size > before)
     kinds = [e.kind for e in entries_of(home)]
     assert kinds.count("head.mismatch") == 1
-    assert size > 62
 
 
 def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator], agent: Callable[..., Agent]) -> None:
@@ -184,7 +183,7 @@ def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator],
     assert mismatch.body["verdict"] == "cut" and mismatch.body["remembered"] == note
     worker = agent(home).await_session()  # accepted once; the next start asks no more
     said = worker.stop()
-    assert worker.process.returncode == 0, said
+    assert worker.process.returncode in LEFT, said
     assert [e.kind for e in entries_of(home)].count("head.mismatch") <= 2
 
 

@@ -21,7 +21,7 @@ from agent.journal.engine import connect_views
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work
 from agent.views import LinkState
-from tests.conftest import Agent, Simulator, refused, run_counterfoil, until
+from tests.conftest import LEFT, Agent, Simulator, refused, run_counterfoil, until
 
 Recorded = tuple[Home, Simulator]
 StartAgent = Callable[..., Agent]
@@ -46,7 +46,7 @@ def test_an_empty_local_note_after_a_power_cut_does_not_keep_the_agent_from_star
     (home.path / "heads" / "local.note").write_bytes(b"")
     worker = agent(home).await_session()
     said = worker.stop()
-    assert worker.process.returncode == 0, said
+    assert worker.process.returncode in LEFT, said
 
 
 def test_views_that_lose_a_table_do_not_end_the_agent(recorded: Recorded, agent: StartAgent) -> None:
@@ -110,7 +110,7 @@ def test_a_port_lock_that_cannot_be_made_does_not_end_the_pump(
         time.sleep(1)  # it is tried again every half second
         monkeypatch.setattr(tempfile, "tempdir", None)
         terminal.start()
-        until(lambda: desk.status().link.state is LinkState.UP, 5)
+        until(lambda: desk.status().link.state is LinkState.UP)
 
 
 # -- killed while they are made ----------------------------------------------------------------------------------------

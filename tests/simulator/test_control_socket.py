@@ -97,7 +97,7 @@ def test_at_every_speed_and_without_a_session_it_does_what_it_is_told(tmp_path, 
     assert c.do("sell", amount_minor=12_300, customer="unionpay_credit")["ok"]
     if speed == "60":
         assert c.do("advance", ms=10_000)["ok"]
-    assert c.do("wait", until="idle", **{"for": 5_000}) == {"ok": True}
+    assert c.do("wait", until="idle", **{"for": 20_000}) == {"ok": True}
     (line,) = [line for line in c.do("ledger")["lines"] if line["kind"] == "sale"]
     assert (line["amount_minor"], line["outcome"]) == (12_300, "approved")
     refused = c.do("cancel")
@@ -130,7 +130,7 @@ def test_a_wait_is_answered_when_it_is_so_and_holds_up_nobody_else(tmp_path, sim
     one.say(do="state")
     began = time.monotonic()
     assert other.do("wait", stage="host", **{"for": 300})["what"] == "It is not so: stage:host."
-    assert 0.3 <= time.monotonic() - began < 2
+    assert 0.3 <= time.monotonic() - began < 10
     assert other.do("wait", until="no_session") == {"ok": True}
     heard: list[dict[str, Any]] = []
 
@@ -145,7 +145,7 @@ def test_a_wait_is_answered_when_it_is_so_and_holds_up_nobody_else(tmp_path, sim
     assert heard[0] == {"ok": True} and heard[1]["session"] is True, "its next line was answered after it"
     other.do("wait", until="idle")
     assert other.do("sell", amount_minor=100)["ok"]
-    assert other.do("wait", stage="pin", **{"for": 9_000}) == {"ok": True}
+    assert other.do("wait", stage="pin", **{"for": 20_000}) == {"ok": True}
     assert other.do("wait", until="idle", **{"for": 0})["ok"] is False, "it is asked, and not waited for"
 
 
@@ -154,11 +154,11 @@ def test_a_wait_ends_with_another_clients_command_though_nothing_else_happens(tm
     waits, does = client(path), client(path)
     does.do("sell", amount_minor=10_009)
     assert does.do("wait", stage="host")["ok"]  # in progress for ever
-    waits.say(do="wait", until="idle", **{"for": 5_000})
+    waits.say(do="wait", until="idle", **{"for": 60_000})
     time.sleep(0.2)
     began = time.monotonic()
     does.do("reboot")
-    assert waits.hear() == {"ok": True} and time.monotonic() - began < 3
+    assert waits.hear() == {"ok": True} and time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -297,10 +297,13 @@ def test_where_one_listens_or_a_file_lies_the_start_is_refused(tmp_path, simulat
 
 
 def test_a_person_commands_it_and_the_exit_code_says_whether_it_was_done(tmp_path, simulate) -> None:
-    s, path = started(simulate, tmp_path)
-    done = control(path, "present:unionpay_debit", "sell:12300", "wait:idle,for=9000", "screen")
+    _, path = started(simulate, tmp_path / "shown", "--speed", "0")  # its outcome is shown until the next
+    sold = ("present:unionpay_debit", "sell:12300", "wait:idle,for=20000")
+    done = control(path, *sold, "screen")
     assert done.returncode == 0 and done.stderr == ""
     assert "comes: next" in done.stdout and "¥123.00" in done.stdout and "620000******0047" in done.stdout
+    s, path = started(simulate, tmp_path)
+    assert control(path, *sold).returncode == 0
     refused = control(path, "repair", "tamper")
     assert refused.returncode == 1 and refused.stdout == ""
     assert refused.stderr.startswith("repair: Nothing is broken. Give it break_down first.\nphase: idle\n")

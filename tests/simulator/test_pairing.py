@@ -41,7 +41,7 @@ class Register:
     def now(self) -> int:
         return time.monotonic_ns() // 1_000_000
 
-    def until(self, kind: type, within_s: float = 8) -> Any:
+    def until(self, kind: type, within_s: float = 30) -> Any:
         """The next event of that kind."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:
@@ -52,7 +52,7 @@ class Register:
             self._turn()
         pytest.fail(f"no {kind.__name__} within {within_s} s; {self.happened}")
 
-    def until_it_says(self, s: Any, within_s: float = 8) -> str:
+    def until_it_says(self, s: Any, within_s: float = 30) -> str:
         """The next line of that simulator's standard output."""
         end = time.monotonic() + within_s
         while not select.select([s.stdout], [], [], 0)[0]:

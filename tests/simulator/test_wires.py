@@ -86,7 +86,7 @@ def open_port(path: Path | str) -> int:
     return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
 
 
-def heard(wire: Wire, within_s: float = 5) -> bytes:
+def heard(wire: Wire, within_s: float = 30) -> bytes:
     """What comes next; b"" if the wire has nothing for so long."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
