@@ -19,12 +19,14 @@ from tests.bench import (
     append,
     command_line,
     flood,
+    journal,
     line,
     memory,
     noise,
     schedules,
     screens,
     simulator,
+    views,
     wire,
 )
 
@@ -99,6 +101,8 @@ def main() -> None:
     of_the_wire(row, quick="--quick" in sys.argv)
     of_the_simulator(row, quick="--quick" in sys.argv)
     of_the_schedules(row, quick="--quick" in sys.argv)
+    of_the_journal(row, quick="--quick" in sys.argv)
+    of_the_views(row, quick="--quick" in sys.argv)
     if "--quick" not in sys.argv:
         used = memory.measure()
         row(
@@ -213,6 +217,44 @@ def of_the_schedules(row: Callable[[str, str, str, str], None], *, quick: bool) 
         "≤60 s",
     )
     row("one of them on the real journal's disk", f"{found['disk_ms']:.0f} ms", baseline, "-")
+
+
+def of_the_journal(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
+    """A long journal: verified, proved, opened."""
+    entries = 50_000 if quick else journal.ENTRIES
+    found = journal.measure(entries)
+    row(
+        f"`journal verify` of {entries:,} entries, on all cores ({os.cpu_count()})",
+        f"{found['ratio']:.2f}× ({found['verify_s']:.2f} s; all processes {found['verify_mb']:.0f} MB)",
+        f"one process that only reads and hashes them: {found['bare_s']:.2f} s",
+        "≤1.5×, ≤150 MB",
+    )
+    row(
+        f"the proof of an entry anywhere in {entries:,}",
+        f"{found['proof_ms']:.2f} ms; the slowest of {journal.PROOFS}: {found['worst_proof_ms']:.1f} ms",
+        "-",
+        "≤5 ms",
+    )
+    row(f"a start with {entries:,} entries: key, journal, remembered heads", f"{found['start_ms']:.0f} ms", "-", "≤1 s")
+
+
+def of_the_views(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
+    """views.db over many transactions: made anew, asked, weighed."""
+    count = 50_000 if quick else views.TRANSACTIONS
+    found = views.measure(count)
+    row(
+        f"views made anew from {count:,} transactions and their fees, full text on",
+        f"{found['entries_s']:,.0f} entries a second; views.db {found['views_mb']:.0f} MB",
+        f"the same entries only read: {found['read_s']:,.0f} a second; journal.db {found['journal_mb']:.0f} MB",
+        "≥20,000",
+    )
+    for question in views.QUESTIONS:
+        row(
+            f"asked of {count:,} transactions by a new process: {question}",
+            f"{found[question]:.1f} ms",
+            f"the newest time of all: {found[views.LEAST]:.1f} ms",
+            "≤50 ms" if "transactions(None, '" in views.QUESTIONS[question] else "-",
+        )
 
 
 def goodput(row: Callable[[str, str, str, str], None], used: dict[str, float], where: str) -> None:
