@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 from agent import money
 from agent.journal.kinds_page import kinds_table
+from agent.views_schema import views_table
 from protocol import conversation, messages
 from protocol.dialects.native import arq, exchange, fragments, framing, link, link_states, pairing, wire
 from protocol.dialects.native.records import Field
@@ -347,6 +348,7 @@ def scenario_deeds() -> str:
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "kinds": kinds_table,
+    "views": views_table,
     "native-messages": native_messages,
     "native-exchanges": native_exchanges,
     "native-hello": native_hello,

@@ -57,7 +57,7 @@ def test_no_command_is_told_that_is_not_there() -> None:
     there = {" ".join(names) for names, _command in leaves(counterfoil)} | {"counterfoil", "sim run"}
     first_cells = [row.split(" | ")[0] for row in STANDS]
     told = {
-        re.match(r"[a-z]+(?: [a-z][a-z-]*)?", each)[0]
+        re.match(r"[a-z]+(?: [a-z][a-z-]*){0,2}", each)[0]
         for cell in first_cells
         for each in re.findall(r"`([^`]+)`", cell)
     }  # type: ignore[index]
@@ -67,7 +67,10 @@ def test_no_command_is_told_that_is_not_there() -> None:
 def test_settings_are_told_with_their_defaults() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]+) \|", PAGES["interface.md"], re.MULTILINE))
     fields = {f.encode_name: f.default for f in msgspec.structs.fields(Settings)}
-    expected = {name: "–" if default is msgspec.NODEFAULT else str(default) for name, default in fields.items()}
+    expected = {
+        name: "–" if default is msgspec.NODEFAULT else "none" if default == () else str(default)
+        for name, default in fields.items()
+    }
     expected |= dict.fromkeys([name for name, default in fields.items() if default in ("", 0)], "the dialect's")
     assert {name: default.strip("` ") for name, default in rows.items() if name in expected} == expected
 
