@@ -24,18 +24,12 @@ from protocol.dialects.telium import framing as telium_framing
 from protocol.dialects.telium import link_states as telium_link_states
 from protocol.dialects.telium import timing
 from protocol.dialects.transbank import link_states as transbank_link_states
-from simulator import scenario_words_text, terminal
-from simulator.scenario_files import load, scenario_names
-from simulator.scenario_gist import to_be_seen
+from simulator import scenario_page, terminal
+from simulator.scenario_page import table as _table
 
 DOCS = Path(__file__).parent
 VECTORS = DOCS.parent / "tests" / "vectors" / "native"
 _BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def _table(*rows: tuple[object, ...]) -> str:
-    head, *body = ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
-    return "\n".join([head, "|" + "---|" * len(rows[0]), *body]) + "\n"
 
 
 def _vector(name: str) -> Any:
@@ -296,56 +290,6 @@ def transbank_terminal_states() -> str:
     return f"```mermaid\n{transbank_link_states.TERMINAL.mermaid()}```\n"
 
 
-def _cell(text: object) -> str:
-    return str(text).replace("|", "\\|").replace("\n", " ")
-
-
-def scenarios() -> str:
-    """Every scenario that comes with the simulator."""
-    header = ("scenario", "what happens", "what it tests", "what must be seen, above all")
-    rows = [
-        (f"`{s.name}`", f"{s.title['zh']}<br>{s.title['en']}", ", ".join(s.tests), "; ".join(to_be_seen(s.expect)))
-        for s in map(load, scenario_names())
-    ]
-    return _table(header, *(tuple(map(_cell, row)) for row in rows))
-
-
-def _scenario_keys(section: str) -> Callable[[], str]:
-    def block() -> str:
-        rows = scenario_words_text.document()[section]
-        body = [
-            (
-                f"`{row['name']}`",
-                _cell(row["expected"]),
-                _cell(row["what"]) + (" (required)" if row["required"] else ""),
-            )
-            for row in rows
-        ]
-        return _table(("key", "value", "what"), *body)
-
-    return block
-
-
-def _scenario_happens(section: str) -> Callable[[], str]:
-    def block() -> str:
-        rows = scenario_words_text.document()[section]
-        named = [(f"`{row['name']}`" + (", `:LABEL`" if row["label"] else ""), _cell(row["what"])) for row in rows]
-        return _table(("name", "true when"), *named)
-
-    return block
-
-
-def scenario_deeds() -> str:
-    """What a register can be told to do."""
-    rows = scenario_words_text.document()["agent"]
-    body = []
-    for row in rows:
-        keys = [k for k in row["keys"] if k["name"] not in {"label", "when"}]
-        shown = ", ".join(f"`{k['name']}`" + ("*" if k["required"] else "") for k in keys)
-        body.append((f"`{row['name']}`", _cell(row["what"]), shown, "yes" if row["turn"] else ""))
-    return _table(("`do`", "what", "keys (* required)", "a turn"), *body)
-
-
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "kinds": kinds_table,
     "views": views_table,
@@ -363,17 +307,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "telium-states": telium_states,
     "telium-limits": telium_limits,
     "telium-exchange": telium_exchange,
-    "scenario-list": scenarios,
-    "scenario-file": _scenario_keys("file"),
-    "scenario-step": _scenario_keys("step"),
-    "scenario-after": _scenario_happens("after"),
-    "scenario-agent": scenario_deeds,
-    "scenario-when": _scenario_happens("when"),
-    "scenario-expect-ledger": _scenario_keys("expect.ledger"),
-    "scenario-expect-wire": _scenario_keys("expect.wire"),
-    "scenario-expect-screen": _scenario_keys("expect.screen"),
-    "scenario-expect-journal": _scenario_keys("expect.journal"),
-    "scenario-expect-finding": _scenario_keys("expect.finding"),
+    **scenario_page.BLOCKS,
     "transbank-register-states": transbank_register_states,
     "transbank-terminal-states": transbank_terminal_states,
 }

@@ -4,9 +4,9 @@
 
 RUN: `creation` of key and journal, `day` of a journal that stands, or `life`, which is both.
 
-Runs under the recorder. For N = FIRST, FIRST + 1, … a process of its own, forked with everything loaded, lives in FOLDER/root/N/home
-and meets the fault at the Nth call of those kinds there, until one meets none; ERROR 0 is kill -9. With FIRST below 0,
-that one life alone, unforked, in FOLDER/root/0, so that its log can be explored. What it acknowledged and what failed it
+Runs under the recorder. For N = FIRST, FIRST + 1, … a process of its own, forked with everything loaded, lives in home N below
+FOLDER/root and meets the fault at the Nth call of those kinds there, until one meets none; ERROR 0 is kill -9. With FIRST below 0,
+that one life alone, unforked, in home 0, so that its log can be explored. What it acknowledged and what failed it
 tells in FOLDER/told-N, a line of JSON each.
 """
 
