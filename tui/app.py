@@ -185,9 +185,11 @@ class CounterfoilApp(App[None], inherit_bindings=False):
 
         self.push_screen(PaletteScreen(self.view), self._chosen)
 
-    async def _chosen(self, name: str | None) -> None:
+    def _chosen(self, name: str | None) -> None:
+        """Done by the application itself: the menu's item that opened the palette would wait for its own removal, where a
+        command makes the page anew."""
         if name is not None:
-            await self.action_do(name)
+            self.call_later(self.action_do, name)
 
     def action_leave(self) -> None:
         self.exit()

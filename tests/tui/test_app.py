@@ -14,6 +14,7 @@ from textual.events import MouseScrollUp
 from agent.errors import LinkError
 from agent.views import LinkState, Notice, NoticeCode
 from tui.app import CounterfoilApp
+from tui.commands import listed
 from tui.screens.help import HelpScreen
 from tui.screens.palette import PaletteScreen
 from tui.screens.today import TodayScreen
@@ -221,11 +222,33 @@ def test_a_small_display_is_worked_by_touch_alone(opened: Any, desk: Any, text_o
             assert "sync" in desk.asked
             await pilot.click(shown_item(pilot.app, "palette"))
             await pilot.pause()
-            await pilot.click("#found", offset=(3, 8))
+            await pilot.click("#found", offset=(3, listed_before("leave")))
             await pilot.pause()
             assert pilot.app.return_code == 0
 
     asyncio.run(look())
+
+
+def listed_before(name: str) -> int:
+    """How many rows of the palette stand above a command's."""
+    return [command.name for command in listed() if command.name != "palette"].index(name)
+
+
+def test_a_small_display_changes_its_language_by_touch(opened: Any, desk: Any, text_of: Any) -> None:
+    """The touched item goes with the page that is made anew: nothing may wait for it."""
+
+    async def look() -> None:
+        async with opened(desk, (40, 20)) as pilot:
+            await pilot.click(shown_item(pilot.app, "palette"))
+            await pilot.pause()
+            await pilot.click("#found", offset=(3, listed_before("language")))
+            await pilot.pause(0.2)
+            assert isinstance(pilot.app.screen, TodayScreen) and "今日" in text_of(pilot.app)
+            await pilot.click(shown_item(pilot.app, "palette"))
+            await pilot.pause()
+            assert isinstance(pilot.app.screen, PaletteScreen)
+
+    asyncio.run(asyncio.wait_for(look(), 20))
 
 
 def test_the_mouse_leaves_too(opened: Any, desk: Any) -> None:
