@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from protocol.dialect import dialect
 from protocol.masking import mask_text
 from protocol.messages import DepositState
+from protocol.toml_lines import Path, line_of, lines_of
 from simulator.cards import customer
 from simulator.commands import COMMANDS
 from simulator.crashes import Crashes
@@ -27,7 +28,6 @@ from simulator.profile import load_profile
 from simulator.scenario import ENDS_AFTER_MS, Entry, Scenario, ScenarioRefused, Step, When, moment
 from simulator.scenario_words import DEEDS, FILE, KINDS, MOMENTS, NOT_BY_STEPS, STAGES, STEP, TRIGGERS, Trigger, Words
 from simulator.terminal import tells_events
-from simulator.toml_lines import Path, line_of, lines_of
 from simulator.wires.faults import parse_fault
 
 _OPTIONS = (

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from protocol.toml_lines import lines_of
 from simulator.cards import customer
 from simulator.cli import sim
 from simulator.expectations import EXPECT
@@ -22,7 +23,6 @@ from simulator.scenario import ScenarioRefused
 from simulator.scenario_check import checked
 from simulator.scenario_files import FOLDER, LARGEST, load, read, scenario_names
 from simulator.scenario_words import DEEDS, FILE, KINDS, MOMENTS, STEP, TRIGGERS
-from simulator.toml_lines import line_of, lines_of
 
 WHOLE = """title = { zh = "试", en = "A try" }
 tests = ["D05", "0-09", "fault-matrix: bit flip"]
@@ -286,58 +286,6 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused(data: st.DataObject) ->
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------
-
-HARD = '''# [not.a.table]
-a = """
-[[step]]
-b = 1
-"""
-"quoted key" = 'x # no comment'
-list = [ # [x]
-  "]", # c = 1
-  { deep = [1, 2] },
-]
-dotted.key.x = 1 # y
-[ table . "sub" ]
-c = """one \\""" [more]""" # d = 1
-e = \'\'\'
-f = "\'\'\'
-[[many]]
-g = 1
-[[many]]
-[many.inner]
-h = 2
-[[many.rows]]
-i = 3
-[[many.rows]]
-i = { j = 4 }
-'''
-
-
-def test_lines_are_found_past_texts_and_lists_over_several_lines() -> None:
-    tomllib.loads(HARD)
-    found = lines_of(HARD)
-    expected: dict[tuple[str | int, ...], int] = {
-        ("a",): 2,
-        ("quoted key",): 6,
-        ("list",): 7,
-        ("dotted", "key", "x"): 11,
-        ("dotted",): 11,
-        ("table", "sub"): 12,
-        ("table", "sub", "c"): 13,
-        ("table", "sub", "e"): 14,
-        ("many", 0): 16,
-        ("many", 0, "g"): 17,
-        ("many", 1): 18,
-        ("many", 1, "inner", "h"): 20,
-        ("many", 1, "rows", 0, "i"): 22,
-        ("many", 1, "rows", 1): 23,
-        ("many", 1, "rows", 1, "i"): 24,
-    }
-    assert {path: found.get(path) for path in expected} == expected
-    assert ("b",) not in found and ("f",) not in found and ("table", "sub", "d") not in found
-    assert line_of(found, ("many", 1, "rows", 1, "i", "j")) == 24, "inside an inline table: the key's line"
-    assert line_of(found, ("nowhere",)) == 1
 
 
 @pytest.mark.parametrize("name", scenario_names())

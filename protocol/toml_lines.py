@@ -32,6 +32,8 @@ def lines_of(text: str) -> Mapping[Path, int]:
             keys = _parts(header[2])
             if header[1] == "[[":
                 arrays[keys] = arrays.get(keys, -1) + 1
+                for inner in [each for each in arrays if each[: len(keys)] == keys and each != keys]:
+                    del arrays[inner]  # a new table's own arrays begin anew
             table = _placed(keys, arrays)
             found[table] = number
             for path in (*(table[:length] for length in range(1, len(table))), keys):
