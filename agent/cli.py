@@ -34,6 +34,9 @@ _COMMANDS = {
     "journal": ("agent.commands.journal", N_("The signed record: check it, prove it, copy it, keep its key.")),
     "intent": ("agent.commands.intent", N_("Money requests of unknown outcome: list, show, park, resolve.")),
     "transactions": ("agent.commands.transactions", N_("The day's work: list, show.")),
+    "fees": ("agent.commands.fees", N_("What should be charged, what was, and a claim that stands.")),
+    "statement": ("agent.commands.statement", N_("The provider's own files, held against the record.")),
+    "credits": ("agent.commands.credits", N_("What reached the bank account: add, import, list.")),
     "terminal": ("agent.commands.terminal", N_("The terminal: info, status, pair, unpair, self-test, echo, sync.")),
 }
 _JOINED = {

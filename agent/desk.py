@@ -16,6 +16,7 @@ from agent.views import (
     MoneyOrder,
     MoneyState,
     MoneyView,
+    Noted,
     RememberedHead,
     SelfTestReport,
     SettleView,
@@ -146,6 +147,11 @@ class Desk(Protocol):
         """Erase the private values beside the entries first … last (field None: all), durably, and say so in an entry.
 
         Raises NotFound where there is none, JournalError."""
+        ...
+
+    def note(self, facts: tuple[Noted, ...]) -> Head:
+        """Have facts of fees recorded (tariffs, contracts, credits, statements, claims: `agent.fees`), all in one commit,
+        durably. Raises JournalError, and ClaimError for a claim's event that its state does not know; then nothing is."""
         ...
 
     def unlock(self, passphrase: bytes) -> bool:

@@ -35,6 +35,7 @@ from agent.views import (
     MoneyOrder,
     MoneyState,
     MoneyView,
+    Noted,
     RememberedHead,
     SelfTestReport,
     SettleView,
@@ -72,6 +73,7 @@ _RESULTS: dict[str, Any] = {
     "ask_witnesses": tuple[WitnessAnswer, ...],
     "rotate_key": KeyView,
     "erase": Head,
+    "note": Head,
     "unlock": bool,
     "wait": int,
 }
@@ -79,7 +81,8 @@ _RESULTS: dict[str, Any] = {
 
 _GIVEN: dict[str, dict[str, Any]] = {name: get_type_hints(getattr(Desk, name)) for name in _RESULTS}
 """Every argument is of its type: a value of another one would be found out by the one thread that turns the pump."""
-_LONGEST_CALL = 64 * 1024
+_LONGEST_CALL = 16 * 1024 * 1024
+"""Bytes: a year's statement is recorded whole."""
 _SLACK_S = 40
 """Above the longest time-out of a Desk method, apart from those that say how long they wait."""
 WITNESSES_MS = 40_000
@@ -295,6 +298,9 @@ class SocketDesk:
 
     def erase(self, first: int, last: int, field: str | None, operator: str, reason: str) -> Head:
         return self._call("erase", first=first, last=last, field=field, operator=operator, reason=reason)  # type: ignore[no-any-return]
+
+    def note(self, facts: tuple[Noted, ...]) -> Head:
+        return self._call("note", facts=facts)  # type: ignore[no-any-return]
 
     def unlock(self, passphrase: bytes) -> bool:
         return self._call("unlock", passphrase=passphrase)  # type: ignore[no-any-return]

@@ -10,7 +10,10 @@
      │   ├─ KeyLocked         no passphrase was given
      │   └─ KeyLost           its file is gone, damaged or cannot be read
      ├─ LinkError             the terminal does not answer, or refuses
-     └─ NotFound              exit 1: nothing by that name
+     ├─ NotFound              exit 1: nothing by that name
+     ├─ StatementRefused      exit 1: a statement's or a bank's file is not taken; every trouble with file, line and field
+     ├─ ContractRefused       exit 1: a contract's file is not taken; every trouble with file, line and field
+     └─ ClaimError            exit 1: what was to happen to a claim cannot, by its state, its money or its dates
 
 Both sentences are already in the reader's language: they are made where the error is raised, through `agent.language`.
 """
@@ -74,3 +77,29 @@ class NotFound(CounterfoilError):
     """Nothing by that name."""
 
     exit_code = 1
+
+
+class ContractRefused(CounterfoilError):
+    """A contract's file is not taken, as a whole. troubles: (line, field, what), by line."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, todo: str, troubles: tuple[tuple[int, str, str], ...]) -> None:
+        super().__init__(what, todo)
+        self.troubles = troubles
+
+
+class ClaimError(CounterfoilError):
+    """What was to happen to a claim cannot: by its state, its money or its dates. Nothing was recorded."""
+
+    exit_code = 1
+
+
+class StatementRefused(CounterfoilError):
+    """A statement's or a bank's file is not taken, as a whole. troubles: (line, field, code, words), by line."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, todo: str, troubles: tuple[tuple[int, str, str, str], ...] = ()) -> None:
+        super().__init__(what, todo)
+        self.troubles = troubles

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from agent import actions as a
@@ -16,6 +17,7 @@ from agent.custody.rotation import rotate
 from agent.custody.upkeep import Upkeep
 from agent.custody.witnesses import Record, Witnesses
 from agent.errors import JournalError, LinkError
+from agent.fees.noting import note
 from agent.home import Home
 from agent.journal import heads
 from agent.journal.entries import Entry
@@ -47,6 +49,7 @@ from agent.views import (
     MoneyOrder,
     MoneyState,
     MoneyView,
+    Noted,
     RememberedHead,
     SelfTestItem,
     SelfTestReport,
@@ -75,6 +78,9 @@ from protocol.messages import (
     SyncReply,
 )
 
+if TYPE_CHECKING:
+    from agent.fees.watch import FeeWatch
+
 INFO_MS = 10_000
 SYNC_MS = SETTLE_MS = 30_000
 DECIDE_MS = 15_000
@@ -100,11 +106,12 @@ class HomeDesk:
         record: Record | None = None,
         witnesses: Witnesses | None = None,
         upkeep: Upkeep | None = None,
+        fees: FeeWatch | None = None,
     ) -> None:
         self._settings, self._runner, self._home = settings, runner, home
         self._zone = ZoneInfo(settings.time_zone)
         self._journal, self._record, self._witnesses = journal, runner or record, witnesses
-        self._upkeep = upkeep
+        self._upkeep, self._fees = upkeep, fees
         if runner is None:
             if self._journal is None:
                 self._journal = open_reader(home.journal, verifying_key(home.path))
@@ -130,7 +137,8 @@ class HomeDesk:
             link, revision = runner.link(), runner.revision
             waiting = None if (unsigned := runner.unsigned) is None else unsigned.notice
             hindered = None if self._upkeep is None else self._upkeep.notice(now)
-            notices = (*(notice for notice in (waiting, hindered) if notice is not None), *runner.shown.notices)
+            of_fees = () if self._fees is None else self._fees.notices(now)
+            notices = (*(one for one in (waiting, hindered) if one is not None), *runner.shown.notices, *of_fees)
         return Status(
             simulated=self._settings.simulated,
             terminal=self._settings.terminal,
@@ -303,6 +311,11 @@ class HomeDesk:
                     journal, at, first=first, last=last, field=field, operator=operator, reason=reason
                 )
             )
+        )
+
+    def note(self, facts: tuple[Noted, ...]) -> Head:
+        return _head_view(
+            self._writing(lambda journal, at: note(journal, at, facts, time_zone=self._settings.time_zone))
         )
 
     def _writing(self, work: Callable[[Journal, int], JournalHead]) -> JournalHead:

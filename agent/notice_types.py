@@ -52,6 +52,10 @@ class NoticeCode(StrEnum):
     """Little room is left on the disk: no money request goes out, recording goes on as long as it can."""
     RECORD_DAMAGED = "record_damaged"
     """The whole record was verified beside the work, and is not as it was signed: no money request goes out."""
+    FEES_OVER = "fees_over"
+    """An audit found that too much was taken, and no claim says so yet."""
+    AUDIT_DUE = "audit_due"
+    """For a week nobody has looked at what the audit finds."""
     RECORDING_STOPPED = "recording_stopped"
     """The journal cannot be written (disk full, I/O error): nothing is acknowledged, the terminal keeps its copy."""
 

@@ -185,6 +185,17 @@ def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a tabl
                 _("The record is not as it was signed: {what}").format(what=facts.get("what", "")),
                 _("No money request goes out. Look where with: counterfoil journal verify; then put a copy back."),
             )
+        case NoticeCode.FEES_OVER:
+            told = amount(int(facts.get("minor", "0")), int(facts.get("currency", "156")))
+            return (
+                _("Too much was taken: {count} findings, {amount}.").format(count=facts.get("count", "0"), amount=told),
+                _("See why with: counterfoil fees audit; ask for it with: counterfoil fees claims open --all"),
+            )
+        case NoticeCode.AUDIT_DUE:
+            return (
+                _("Nobody has looked at the fees for {days} days.").format(days=facts.get("days", "")),
+                _("Look with: counterfoil fees audit --record --operator NAME"),
+            )
         case NoticeCode.RECORDED_UNSIGNED:
             return (
                 _(

@@ -24,9 +24,10 @@ from agent.errors import CounterfoilError, HomeError, JournalDamaged, KeyLocked,
 from agent.home import Home
 from agent.home_desk import HomeDesk
 from agent.journal import heads, keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
 from agent.journal.keys import PassphraseSources, Signer, verifying_key
-from agent.journal.kinds import HeadMismatch, JournalOpened, to_draft
+from agent.journal.kinds import HeadMismatch, JournalOpened
 from agent.journal.reader import Reader, open_reader
 from agent.journal.store import Journal
 from agent.language import _
@@ -135,7 +136,13 @@ def agent_at_work(
         upkeep = Upkeep(home)
         stack.callback(upkeep.stop)
         upkeep.start()
-        desk = HomeDesk(home, settings, runner, witnesses=witnesses, upkeep=upkeep)
+        from agent.fees.thresholds import thresholds_of  # noqa: PLC0415
+        from agent.fees.watch import FeeWatch  # noqa: PLC0415  with all detectors: only an agent at work needs them
+
+        fees = FeeWatch(home, thresholds_of(settings), runner)
+        stack.callback(fees.stop)
+        fees.start()
+        desk = HomeDesk(home, settings, runner, witnesses=witnesses, upkeep=upkeep, fees=fees)
         stack.callback(desk.close)
         stack.callback(DeskServer(home.socket, desk).close)
         if isinstance(signer, Signer):

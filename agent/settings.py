@@ -40,8 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     terminal: the id of the one terminal this home belongs to. simulated: True in a home of demo and training, whose journal
     and papers say so. port: a device path or a pyserial URL. dialect: a name of `protocol.dialect.DIALECTS`. line_rate: bits
     a second, the one the acknowledgement timers reckon with where the port has none. line_format: data bits, parity and stop
-    bits. Both are the dialect's own where they are not given. time_zone: the merchant's. witness: who is asked to sign the
-    record's heads.
+    bits. Both are the dialect's own where they are not given. time_zone: the merchant's. fees_alert_percent: a month whose
+    fees are by more above what was expected is an alert. witness: who is asked to sign the record's heads.
     """
 
     terminal: str
@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     line_rate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 0
     line_format: Literal["", "8N1", "7E1"] = ""
     time_zone: str = "Asia/Shanghai"
+    fees_alert_percent: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 3
     witness: tuple[WitnessAt, ...] = ()
 
     def __post_init__(self) -> None:

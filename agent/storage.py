@@ -20,6 +20,7 @@ from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFai
 from agent.custody.ballast import Ballast
 from agent.errors import CounterfoilError, JournalError
 from agent.journal import heads
+from agent.journal.drafting import to_draft
 from agent.journal.engine import is_damage, is_full, is_missing
 from agent.journal.entries import Draft, Entry, event_mark, fits
 from agent.journal.keys import Signer
@@ -32,7 +33,6 @@ from agent.journal.kinds import (
     LogRolledBack,
     MoneyIntent,
     TerminalSaid,
-    to_draft,
 )
 from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head, Reader

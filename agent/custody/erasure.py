@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent.errors import NotFound
 from agent.journal.custody_kinds import PrivateErased
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
-from agent.journal.kinds import to_draft
 from agent.journal.reader import Head
 from agent.journal.store import Journal
 from agent.language import _

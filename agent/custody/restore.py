@@ -22,8 +22,8 @@ from agent.errors import JournalDamaged, JournalError, KeyRefused
 from agent.journal import engine, heads, keys
 from agent.journal.checkpoint import Checkpoint, NoteError, VerifyingKey
 from agent.journal.custody_kinds import JournalRestored
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources, Signer
-from agent.journal.kinds import to_draft
 from agent.journal.reader import Head, open_reader
 from agent.journal.store import Journal
 from agent.journal.verify import verify_path

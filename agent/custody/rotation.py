@@ -6,8 +6,8 @@ from pathlib import Path
 
 from agent.journal import keys
 from agent.journal.custody_kinds import KeyRotated
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources
-from agent.journal.kinds import to_draft
 from agent.journal.reader import Head
 from agent.journal.store import Journal
 

@@ -20,8 +20,9 @@ import msgspec
 
 from agent.durable import sync
 from agent.journal.custody_kinds import RecordedUnsigned
+from agent.journal.drafting import to_draft
 from agent.journal.entries import HOLDS_EVENT, EntryError, canonical
-from agent.journal.kinds import EventId, EventUnreadable, Fact, TerminalSaid, to_draft
+from agent.journal.kinds import EventId, EventUnreadable, Fact, TerminalSaid
 from agent.journal.store import Journal
 
 MOST_BYTES = 64 * 1024 * 1024

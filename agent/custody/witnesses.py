@@ -31,8 +31,9 @@ from agent.home import Home
 from agent.journal import heads
 from agent.journal.checkpoint import NoteError
 from agent.journal.custody_kinds import HeadCosigned, WitnessRefused
+from agent.journal.drafting import to_draft
 from agent.journal.keys import Signer
-from agent.journal.kinds import Fact, to_draft
+from agent.journal.kinds import Fact
 from agent.journal.reader import Head, Reader
 from agent.journal.store import Journal
 from agent.settings import WitnessAt

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.journal import engine, keys
 from agent.journal.custody_kinds import PrivateErased
+from agent.journal.drafting import to_draft
 from agent.journal.kinds import (
     EventGap,
     Fact,
@@ -19,7 +20,6 @@ from agent.journal.kinds import (
     TerminalPaired,
     TerminalSaid,
     TerminalUnpaired,
-    to_draft,
 )
 from agent.journal.store import Journal
 from agent.projection import Projection

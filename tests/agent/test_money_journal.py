@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources, Signer
-from agent.journal.kinds import EventContradicted, EventId, Fact, JournalOpened, LogReplaced, LogRolledBack, to_draft
+from agent.journal.kinds import EventContradicted, EventId, Fact, JournalOpened, LogReplaced, LogRolledBack
 from agent.journal.money_entries import money_entries
 from agent.journal.money_kinds import MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
 from agent.journal.store import Journal

@@ -17,19 +17,11 @@ from agent import storage
 from agent.errors import JournalError
 from agent.home import Home
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.engine import OperationalError
 from agent.journal.entries import Draft, Entry
 from agent.journal.heads import Verdict
-from agent.journal.kinds import (
-    EventGap,
-    Fact,
-    HeadMismatch,
-    JournalOpened,
-    LogRolledBack,
-    SecuritySeen,
-    TerminalSaid,
-    to_draft,
-)
+from agent.journal.kinds import EventGap, Fact, HeadMismatch, JournalOpened, LogRolledBack, SecuritySeen, TerminalSaid
 from agent.journal.money_entries import money_entries
 from agent.journal.money_kinds import MoneyRollbackAccepted
 from agent.journal.reader import Head, Reader

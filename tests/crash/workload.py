@@ -21,9 +21,10 @@ from typing import Any
 from agent.custody.erasure import erase
 from agent.custody.rotation import rotate
 from agent.journal import engine, heads, keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
 from agent.journal.keys import PassphraseSources
-from agent.journal.kinds import JournalOpened, to_draft
+from agent.journal.kinds import JournalOpened
 from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 

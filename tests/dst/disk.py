@@ -13,9 +13,10 @@ from typing import cast
 from agent import actions as a
 from agent.errors import JournalError
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft, Entry
 from agent.journal.keys import Signer
-from agent.journal.kinds import Fact, JournalOpened, to_draft
+from agent.journal.kinds import Fact, JournalOpened
 from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head, Reader
 from agent.journal.store import Journal

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from agent.actions import CompareHead, HeadCompared, Record, Recorded, RecordFailed
-from agent.journal.kinds import to_draft
+from agent.journal.drafting import to_draft
 from agent.log_position import LogPosition
 from agent.projection import Projection
 from agent.pump import Pump

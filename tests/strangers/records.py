@@ -12,9 +12,10 @@ from pathlib import Path
 
 from agent.home import Home
 from agent.journal import keys, tiles
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
 from agent.journal.keys import PassphraseSources, Signer
-from agent.journal.kinds import TerminalSaid, to_draft
+from agent.journal.kinds import TerminalSaid
 from agent.journal.store import Journal
 from agent.opening import make_home
 from agent.settings import Settings

@@ -22,6 +22,7 @@ from agent.custody.unsigned_file import Line, UnsignedFile, left, line_of, sign
 from agent.errors import JournalError, KeyLocked, KeyLost, KeyRefused
 from agent.home import Home
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources, Signer
 from agent.journal.kinds import (
     EventUnreadable,
@@ -32,7 +33,6 @@ from agent.journal.kinds import (
     MoneyIntent,
     SecuritySeen,
     TerminalSaid,
-    to_draft,
 )
 from agent.journal.reader import open_reader
 from agent.journal.store import Journal

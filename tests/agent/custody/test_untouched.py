@@ -14,8 +14,9 @@ import pytest
 from agent.custody.backup import back_up
 from agent.custody.erasure import erase
 from agent.journal import engine, heads, keys, sweep, sweep_jobs
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
-from agent.journal.kinds import EventGap, EventId, EventUnreadable, to_draft
+from agent.journal.kinds import EventGap, EventId, EventUnreadable
 from agent.journal.verify import verify_path
 from tests.agent.custody.shop import Shop
 from tests.agent.custody.test_backup import WRITER

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
-from agent.journal.kinds import JournalOpened, TerminalSaid, to_draft
+from agent.journal.kinds import JournalOpened, TerminalSaid
 from agent.journal.store import Journal
 from protocol.messages import EntryMode, Outcome, Product, SettlementMode, Transaction, TransactionKind
 from protocol.money import Money

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from agent.journal import kinds
+from agent.journal import fee_kinds, kinds
+from agent.journal.drafting import to_draft
 from agent.journal.entries import HOLDS_EVENT, canonical
-from agent.journal.kinds import to_draft
 from agent.journal.kinds_page import kinds_table
 from agent.orders import LearnedBy, MoneyAction, MoneyState
 from protocol.messages import (
@@ -263,7 +263,7 @@ def test_the_other_kinds() -> None:
         assert (draft.kind, dict(draft.body), dict(draft.private)) == (kind, body, {})
     messages = {"terminal.transaction", "terminal.fee", "terminal.device", "terminal.result_unasked"}
     notices = {"terminal.tariff_notice", "terminal.settlement", "terminal.deposit_update"}
-    assert {*facts, *messages, *notices} == set(kinds.KINDS)
+    assert {*facts, *messages, *notices} == set(kinds.KINDS) - set(fee_kinds.KINDS)
     of_the_log = {*messages, *notices, "event.unreadable"} - {"terminal.result_unasked"}
     assert of_the_log == HOLDS_EVENT
 

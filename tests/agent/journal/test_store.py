@@ -16,9 +16,9 @@ import pytest
 from agent.errors import JournalDamaged, JournalError, NotFound
 from agent.journal import engine, heads, kinds
 from agent.journal.checkpoint import Checkpoint
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft, EntryError, seal
 from agent.journal.keys import Signer
-from agent.journal.kinds import to_draft
 from agent.journal.reader import Reader, open_reader
 from agent.journal.store import Journal
 from agent.journal.verify import verify_path
