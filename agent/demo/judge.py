@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.demo.checks import Check, alike, counted, none_of
+from agent.demo.fees import finding_checks
 from agent.demo.story import Entry, Story
 from agent.demo.truth import held_by_host, ledger_checks
 from agent.journal import entries as journal
@@ -45,6 +46,7 @@ def judge(story: Story, evidence: Evidence) -> list[Check]:
         checks += ledger_checks(evidence.entries, evidence.rows)
     checks += _money(story, evidence)
     checks += _expected(story, evidence)
+    checks += finding_checks(story, evidence.entries)
     return checks
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from contextlib import closing, suppress
 
 from agent import link_keys
+from agent.demo.fees import contract
 from agent.demo.simulation import Simulation
 from agent.demo.stage import Stage
 from agent.demo.story import Story
@@ -19,8 +20,9 @@ from agent.desk_socket import SocketDesk
 from agent.errors import CounterfoilError, LinkError
 from agent.home import Home
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources
-from agent.journal.kinds import TerminalPaired, to_draft
+from agent.journal.kinds import TerminalPaired
 from agent.journal.store import Journal
 from agent.language import _
 from agent.opening import make_home
@@ -57,7 +59,8 @@ def furnish(home: Home, stage: Stage, told: Story, terminal: str) -> None:
     signer = keys.unlock(home.path, PassphraseSources())
     with closing(Journal.open(home.journal, signer)) as journal:
         paired = TerminalPaired(terminal=terminal, public_key=pinned, replaced=None)
-        journal.append([to_draft(paired, signer.token_hmac)], told.begins)
+        told_of = [paired, *contract(told)]
+        journal.append([to_draft(fact, signer.token_hmac) for fact in told_of], told.begins)
 
 
 class Program:

@@ -21,6 +21,7 @@ def ledger_of(home: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (home / "simulator" / "ledger.jsonl").read_text("utf-8").splitlines()]
 
 
+@pytest.mark.requirement("4-11")
 def test_the_headless_day_as_the_issue_words_it(tmp_path: Path) -> None:
     home = tmp_path / "H"
     arguments = ["--home", str(home), "demo", "--headless", "--transactions", "300", "--seed", "7", "--json"]

@@ -167,7 +167,8 @@ def test_going_on_after_a_loss_is_signed_first(recorded: tuple[Home, Simulator],
     home.journal.unlink()
     signer_home = Home(home.path)
     from agent.journal import keys
-    from agent.journal.kinds import JournalOpened, to_draft
+    from agent.journal.drafting import to_draft
+    from agent.journal.kinds import JournalOpened
     from agent.journal.store import Journal
 
     signer = keys.unlock(home.path)

@@ -63,6 +63,7 @@ def tagged(scenarios: list[Scenario], prefix: str) -> set[str]:
     return {tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)}
 
 
+@pytest.mark.requirement("4-11")
 def test_every_row_of_the_fault_matrix_has_a_scenario(scenarios: list[Scenario]) -> None:
     found = tagged(scenarios, "fault-matrix: ")
     assert sorted(set(ROWS) - ELSEWHERE.keys() - found) == []

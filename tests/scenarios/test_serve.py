@@ -9,8 +9,9 @@ from pathlib import Path
 from agent.desk_socket import SocketDesk
 from agent.home import Home
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.keys import PassphraseSources
-from agent.journal.kinds import SecuritySeen, to_draft
+from agent.journal.kinds import SecuritySeen
 from agent.journal.store import Journal
 from agent.opening import make_home
 from agent.settings import Settings

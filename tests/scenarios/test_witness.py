@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from agent.desk_socket import SocketDesk
 from agent.home import Home
 from agent.journal import keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Entry
 from agent.journal.keys import PassphraseSources
-from agent.journal.kinds import SecuritySeen, to_draft
+from agent.journal.kinds import SecuritySeen
 from agent.journal.store import Journal
 from agent.language import choose_language
 from agent.notices import words
