@@ -15,7 +15,7 @@ SAMPLES ?= 20
 SECONDS ?= 60
 MB ?= 1000
 
-.PHONY: help run test check bench noise fuzz crash dst peers catalogues constraints clean
+.PHONY: help run test check bench noise fuzz crash dst months peers catalogues constraints clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -41,6 +41,10 @@ crash: $(STAMP) ## Every disk that a power cut can leave of the record, opened a
 
 dst: $(STAMP) ## Seeded fault schedules of money and events, on all cores: make dst N=10000 SEED=0
 	@$(BIN)/python -m tests.dst $(SEED) $(N) $(ARGS)
+
+months: $(STAMP) ## Seeded months with mixed lies, then honest ones, played, recorded, audited and judged: make months N=200 SEED=0
+	@$(BIN)/python -m tests.dst.months $(SEED) $(N) $(ARGS)
+	@$(BIN)/python -m tests.dst.months $(SEED) $(N) --honest $(ARGS)
 
 catalogues: $(STAMP) ## Bring the Chinese catalogues up to date with the source, and compile them
 	@$(BIN)/python -m tests.catalogues

@@ -6,6 +6,8 @@ A block stands between `<!-- generated: NAME -->` and `<!-- end -->`. A new one 
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
 import sys
@@ -15,6 +17,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from agent import money
+from agent.fees import thresholds
+from agent.fees.claim_states import claim_states
+from agent.fees.findings import Rule
+from agent.fees.letter import rule_name
 from agent.journal.kinds_page import kinds_table
 from agent.views_schema import views_table
 from protocol import conversation, messages
@@ -26,6 +32,7 @@ from protocol.dialects.telium import timing
 from protocol.dialects.transbank import link_states as transbank_link_states
 from simulator import scenario_page, terminal
 from simulator.scenario_page import table as _table
+from tests import requirements
 
 DOCS = Path(__file__).parent
 VECTORS = DOCS.parent / "tests" / "vectors" / "native"
@@ -290,7 +297,26 @@ def transbank_terminal_states() -> str:
     return f"```mermaid\n{transbank_link_states.TERMINAL.mermaid()}```\n"
 
 
+def fee_thresholds() -> str:
+    """The lines that detectors draw; two settings that share a docstring share a row."""
+    (about,) = (one for one in ast.parse(inspect.getsource(thresholds)).body if isinstance(one, ast.ClassDef))
+    defaults, rows, named = thresholds.Thresholds(), [], []
+    for node in about.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            named.append(node.target.id)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and named:
+            rule, _colon, what = str(node.value.value).partition(": ")
+            if rule in set(Rule):
+                fields = ", ".join(f"`{name}` {getattr(defaults, name)}" for name in named)
+                rows.append((rule, rule_name(Rule(rule), "en"), fields, what))
+            named = []
+    return _table(("rule", "", "setting and default", "what"), *sorted(rows))
+
+
+WRONG: Mapping[str, Callable[[], list[str]]] = {"coverage.md": requirements.problems}
+"""What may be wrong beside the page, and only `--check` minds."""
 BLOCKS: Mapping[str, Callable[[], str]] = {
+    "coverage": requirements.coverage_table,
     "kinds": kinds_table,
     "views": views_table,
     "native-messages": native_messages,
@@ -304,6 +330,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "native-pairing": native_pairing,
     "native-pairing-states": native_pairing_states,
     "money-states": money_states,
+    "claim-states": claim_states,
+    "fee-thresholds": fee_thresholds,
     "telium-states": telium_states,
     "telium-limits": telium_limits,
     "telium-exchange": telium_exchange,
@@ -319,7 +347,7 @@ def filled(page: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    behind = []
+    behind, wrong = [], []
     for path in sorted(DOCS.glob("*.md")):
         page = path.read_text(encoding="utf-8")
         now = filled(page)
@@ -327,10 +355,12 @@ def main(arguments: list[str]) -> int:
             behind.append(path.name)
             if "--check" not in arguments:
                 path.write_text(now, encoding="utf-8")
+        if path.name in WRONG and "--check" in arguments:
+            wrong += [f"{path.name}: {one}.\n" for one in WRONG[path.name]()]
     if behind and "--check" in arguments:
-        sys.stderr.write(f"Behind the code: {', '.join(behind)}. Run python docs/build.py.\n")
-        return 1
-    return 0
+        wrong.append(f"Behind the code: {', '.join(behind)}. Run python docs/build.py.\n")
+    sys.stderr.write("".join(wrong))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from tests.bench import (
     acknowledge,
     append,
     command_line,
+    fees,
     flood,
     journal,
     line,
@@ -103,6 +104,7 @@ def main() -> None:
     of_the_schedules(row, quick="--quick" in sys.argv)
     of_the_journal(row, quick="--quick" in sys.argv)
     of_the_views(row, quick="--quick" in sys.argv)
+    of_the_fees(row, quick="--quick" in sys.argv)
     if "--quick" not in sys.argv:
         used = memory.measure()
         row(
@@ -255,6 +257,23 @@ def of_the_views(row: Callable[[str, str, str, str], None], *, quick: bool) -> N
             f"the newest time of all: {found[views.LEAST]:.1f} ms",
             "≤50 ms" if "transactions(None, '" in views.QUESTIONS[question] else "-",
         )
+
+
+def of_the_fees(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
+    """Everything audited from the record; and what one more transaction costs."""
+    found = fees.measure(50_000 if quick else fees.TRANSACTIONS)
+    row(
+        f"{found['transactions']:,} transactions with their fees audited, in one process",
+        f"{found['audit_s']:.1f} s, {found['mb']:.0f} MB; {found['findings']:,.0f} findings",
+        f"the same entries only read: {found['read_s']:.1f} s",
+        "≤20 s, ≤200 MB",
+    )
+    row(
+        "the findings of one more transaction, its entries read",
+        f"{found['audit_us'] / found['commit_us']:.2f}× ({found['audit_us']:.0f} µs)",
+        f"the durable commit of its two entries: {found['commit_us']:.0f} µs",
+        "≤1×",
+    )
 
 
 def goodput(row: Callable[[str, str, str, str], None], used: dict[str, float], where: str) -> None:

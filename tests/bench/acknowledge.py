@@ -15,7 +15,8 @@ from time import perf_counter
 
 from agent import actions as a
 from agent.journal import engine, keys
-from agent.journal.kinds import JournalOpened, to_draft
+from agent.journal.drafting import to_draft
+from agent.journal.kinds import JournalOpened
 from agent.journal.store import Journal
 from agent.pump import Pump
 from protocol.conversation import Conversation

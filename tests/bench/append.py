@@ -16,8 +16,9 @@ from statistics import median
 from time import perf_counter
 
 from agent.journal import engine, keys
+from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
-from agent.journal.kinds import JournalOpened, TerminalSaid, to_draft
+from agent.journal.kinds import JournalOpened, TerminalSaid
 from agent.journal.store import Journal
 from protocol.messages import EntryMode, Outcome, Product, SettlementMode, Transaction, TransactionKind
 from protocol.money import Money

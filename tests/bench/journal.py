@@ -19,7 +19,8 @@ from statistics import median
 from time import perf_counter
 
 from agent.journal import engine, keys
-from agent.journal.kinds import JournalOpened, to_draft
+from agent.journal.drafting import to_draft
+from agent.journal.kinds import JournalOpened
 from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 from tests.bench.append import drafts

@@ -23,7 +23,8 @@ from time import perf_counter
 from zoneinfo import ZoneInfo
 
 from agent.journal import keys
-from agent.journal.kinds import JournalOpened, TerminalSaid, to_draft
+from agent.journal.drafting import to_draft
+from agent.journal.kinds import JournalOpened, TerminalSaid
 from agent.journal.reader import open_reader
 from agent.journal.store import Journal
 from agent.projection import Projection

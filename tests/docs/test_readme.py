@@ -66,7 +66,7 @@ def test_every_command_works(readme: str, tmp_path: Path) -> None:
             ran += 1
         if block.prints:
             assert_prints(block.prints, done.stdout)
-    assert ran == 17
+    assert ran == 20
     for name in ("head.note", "entry.json", "entry.tlog-proof", "journal.vkey", "shop/settings.toml"):
         assert (tmp_path / name).stat().st_size > 0
 

@@ -49,6 +49,7 @@ class Watched(CounterfoilApp):
             self.painted_at = time.monotonic()
 
 
+@pytest.mark.requirement("2-15")
 def test_a_new_sale_is_on_the_screen_within_100_ms(desk: Any, text_of: Any, settled: Any) -> None:
     async def look() -> None:
         app = Watched(desk)
