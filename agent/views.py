@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agent.custody.remembered import RememberedHead
-from agent.fees.facts import Noted
+from agent.fees.noted import Noted
 from agent.lane_types import IntentDetail, IntentView, LaneState, LaneView, MoneyView
 from agent.language import choose_language, language, translator
 from agent.notice_types import Notice, NoticeCode

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 import msgspec
@@ -19,15 +18,6 @@ BEGINNINGS = ("tariff.", "contract.", "ticket.", "bank.", "statement.", "cost.",
 _TYPES = {kind: {name: str(of) for name, of in get_type_hints(shape).items()} for kind, shape in KINDS.items()}
 _MONEY = {kind: [name for name, of in types.items() if "money.Money" in of] for kind, types in _TYPES.items()}
 _BYTES = {kind: [name for name, of in types.items() if "bytes" in of] for kind, types in _TYPES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A fact on its way to the record: kind, body and private values as `agent.journal.drafting` makes them."""
-
-    kind: str
-    body: dict[str, Any]
-    private: dict[str, str] = field(default_factory=dict)
 
 
 def fact_of(kind: str, body: Mapping[str, Any], private: Mapping[str, str] | None = None) -> FeeFact:

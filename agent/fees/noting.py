@@ -8,7 +8,8 @@ from typing import Any
 
 from agent.errors import JournalError
 from agent.fees.claim_checks import ADJUSTED_AFTER, require_claims
-from agent.fees.facts import Noted, fact_of
+from agent.fees.facts import fact_of
+from agent.fees.noted import Noted
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
 from agent.journal.fee_kinds import FeeFact

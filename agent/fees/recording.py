@@ -10,6 +10,7 @@ from agent.fees.facts import facts
 from agent.fees.findings import Confidence, Finding, Verdict
 from agent.journal.fee_kinds import FeeFact
 from agent.journal.reader import Reader
+from protocol.masking import mask_text
 
 _MOST_ENTRIES = 1_000
 RECORDED = frozenset({Verdict.OVER, Verdict.NEEDS_EVIDENCE})
@@ -51,7 +52,7 @@ def _recorded(one: Finding) -> FindingRecorded:
         rule=one.rule,
         verdict=one.verdict,
         confidence=one.confidence,
-        subject=one.subject,
+        subject=mask_text(one.subject),  # as it will stand there: what looks like a card's number is one
         first=one.first,
         last=one.last,
         version=one.version,

@@ -176,8 +176,14 @@ def interrupted(elsewhere: Elsewhere, body: str, how: signal.Signals) -> tuple[i
     for pid in pids(elsewhere):
         os.kill(pid, 0)
     asked = time.monotonic()
-    os.killpg(process.pid, how)
-    said, _ = process.communicate(timeout=60)
+    said = ""
+    for patience in (5, 55):  # an interrupt that comes while Python clears an object away is lost: one presses again
+        os.killpg(process.pid, how)
+        try:
+            said, _ = process.communicate(timeout=patience)
+            break
+        except subprocess.TimeoutExpired:
+            continue
     return process.returncode, said, time.monotonic() - asked
 
 

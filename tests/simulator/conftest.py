@@ -225,7 +225,7 @@ class Taken:
 
 
 def take_events(
-    port: Path, keys: LinkKeys, start: int, *, until: Callable[[Taken], bool], within_s: float = 20, batch: int = 16
+    port: Path, keys: LinkKeys, start: int, *, until: Callable[[Taken], bool], within_s: float = 60, batch: int = 16
 ) -> Taken:
     """Be an agent on a real port: sync from `start`, acknowledge, and go on until `until`, a BYE or a hang-up."""
     taken = Taken()

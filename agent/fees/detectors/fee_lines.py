@@ -88,10 +88,8 @@ class DoubleFee:
             again = sum(one.amount_minor for one in kept if one is not once)
             alike = right is None or all(one.amount_minor == once.amount_minor for one in kept)
             beyond = moment.left[type_] - (once.amount_minor if alike else right or 0)
-            claimed = min(
-                again, beyond
-            )  # what came back is claimed no more; what makes up a fee too low is none too many
-            if claimed <= 0:
+            claimed = min(again, beyond)
+            if claimed <= 0:  # it has come back, or makes up a fee that was too low
                 continue
             moment.left[type_] -= claimed
             moment.seen.append(self.rule)

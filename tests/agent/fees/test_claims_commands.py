@@ -229,7 +229,7 @@ def test_the_letter_says_what_the_record_shows_and_no_more(home: Home, claim: st
         "起诉",
         "赔偿",
         "草稿",
-        "77",
+        "0.77",
         name("s3"),
         name("s4"),
         "{",

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from agent.errors import ContractRefused, CounterfoilError, NotFound
 from agent.fees import contract_fields
 from agent.fees.binding import Terms
-from agent.fees.facts import Noted, fact_of
+from agent.fees.facts import fact_of
+from agent.fees.noted import Noted
 from agent.fees.noting import noted
 from agent.fees.tariff import (
     Basis,
