@@ -265,7 +265,7 @@ class Book:
     def _close(self, number: str, batch: Batch) -> Iterator[Moment]:
         """Sales before what gives them back; then what the batch comes to, all its closings together."""
         open_, batch.open = batch.open, {}
-        of, plain, add, stated = self._of, self._plain, self.judged.sold.add, self._statement
+        of, plain, add_right, stated = self._of, self._plain, self.judged.sold.add_right, self._statement
         rest = []
         for reference, one in open_.items():
             of.pop(reference, None)
@@ -274,7 +274,7 @@ class Book:
                 lines.append(line)
             self._sum(batch, one)
             if len(lines) == 1 and trade.approved_sale and not one.backs and plain(trade, lines[0]):
-                add(reference, one.as_sold(lines[0].amount_minor))
+                add_right(trade, lines[0])
                 continue
             rest.append(one)
         rest.sort(key=_sales_first)

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from datetime import date
 from struct import Struct
 
-from agent.fees.moments import Sold
+from agent.fees.moments import FeeLine, Sold, Trade
 from protocol.messages import Product, SettlementMode
 
 _RECENT = 65_536
@@ -35,8 +35,20 @@ class SoldSales:
 
     def add(self, reference: str, sold: Sold) -> None:
         """refunded_minor and returned_minor are left out: `refund` counts them."""
+        self._add(reference, _packed(sold))
+
+    def add_right(self, trade: Trade, line: FeeLine) -> None:
+        """`add` of a sale with the one MDR line that is right, as nearly all are."""
+        minor = line.amount_minor
+        row = _pack(
+            trade.seq, line.seq, trade.day.toordinal(), trade.amount_minor, minor, 0, minor, _PLACE[trade.product],
+            _PLACE_OF_MODE[trade.settlement_mode], trade.currency,
+        )  # fmt: skip
+        self._add(trade.reference, row)
+
+    def _add(self, reference: str, row: bytes) -> None:
         self._recent[hash(reference)] = len(self._rows)
-        self._rows += _packed(sold)
+        self._rows += row
         if len(self._recent) >= _RECENT:
             keys = sorted(self._recent)
             self._older.append((array("q", keys), array("L", (self._recent[key] for key in keys))))

@@ -119,6 +119,10 @@ class Shop:
             on,
         )  # fmt: skip
 
+    def day_passes(self, on: str = "2026-03-08 09:00") -> None:
+        """Something of no account on a later day: the batches before are judged."""
+        self.trade(100, 0, outcome=O.DECLINED, on=on)
+
     def _next(self) -> int:
         self.number += 1
         return self.number

@@ -29,6 +29,7 @@ def test_a_late_correction_removes_the_claim(settled: bool) -> None:
 def test_a_late_second_line_is_a_double() -> None:
     shop = Shop(DEBIT)
     sale = shop.trade(200_000, 1000, product=P.DEBIT)
+    shop.day_passes()
     shop.fee(1000, sale, on=LATER)
     assert said(shop.findings()) == over(("D05", 1000))
     shop.fee(-1000, sale, on="2026-03-16 10:00")
@@ -41,6 +42,7 @@ def test_a_late_correction_leaves_the_run() -> None:
     shop = Shop(signed(), NO_OTHER)
     sales = [shop.trade(50_000, 315) for _ in range(4)]
     assert said(shop.findings()) == over(("D01", 60))
+    shop.day_passes()
     shop.fee(-15, sales[1], on=LATER)
     assert said(shop.findings()) == over(("D01", 45))
     shop.fee(-15, sales[0], on=LATER)
@@ -55,6 +57,7 @@ def test_a_line_that_was_put_right_says_nothing_of_a_rate() -> None:
     for _ in range(3):
         shop.trade(10_050, 61)  # 5970 to 6170
     assert said(shop.findings()) == over(("D01", 5))
+    shop.day_passes()
     shop.fee(-2, raised, on=LATER)
     assert said(shop.findings()) == [("D15", "NEEDS_EVIDENCE", 3)]
 
@@ -63,6 +66,7 @@ def test_a_line_that_was_put_right_says_nothing_of_a_rate() -> None:
 def test_a_late_line_makes_it_another_finding_and_not_one_more() -> None:
     shop = Shop(signed(cap_minor=2000), NO_OTHER)
     sales = [shop.trade(50_000, 315) for _ in range(3)]
+    shop.day_passes()
     shop.fee(-315, sales[0], on=LATER)
     shop.fee(3000, sales[0], on=LATER)
     assert claims(shop.findings()) == 30 + 2700
@@ -72,6 +76,7 @@ def test_a_late_line_makes_it_another_finding_and_not_one_more() -> None:
 def test_a_late_line_of_one_type_leaves_the_others() -> None:
     shop = Shop(signed())
     sale = shop.trade(50_000, 300, service=990)
+    shop.day_passes()
     shop.fee(-300, sale, on=LATER)
     shop.fee(300, sale, on=LATER)
     assert said(shop.findings()) == over(("D08", 990))
@@ -86,6 +91,7 @@ def test_late_lines_of_what_failed(fate: str) -> None:
         on = "2026-03-02 13:00" if fate == "void" else "2026-03-04 12:00"
         shop.trade(50_000, 0, kind=K.VOID, of=sale, on=on)
     assert said(shop.findings()) == over(("D10", 300))
+    shop.day_passes()
     shop.fee(-300, sale, on=LATER)
     assert shop.findings() == []
     shop.fee(120, sale, on="2026-03-16 10:00")
@@ -97,6 +103,7 @@ def test_what_comes_back_on_the_voids_own_line_later() -> None:
     shop = Shop(signed())
     sale = shop.trade(50_000, 300)
     void = shop.trade(50_000, kind=K.VOID, of=sale, on="2026-03-02 13:00")
+    shop.day_passes()
     shop.fee(-300, void, on=LATER)
     assert shop.findings() == []
 
@@ -109,6 +116,7 @@ def test_a_fee_that_comes_back_late_is_back() -> None:
     first = shop.trade(33_333, 0, kind=K.REFUND, of=sale, on="2026-03-03 12:00")
     shop.trade(33_333, -200, kind=K.REFUND, of=sale, on="2026-03-04 12:00")
     assert said(shop.findings()) == over(("D09", 200))
+    shop.day_passes()
     shop.fee(-200, first, on=LATER)
     assert shop.findings() == []
     shop.trade(33_334, -199, kind=K.REFUND, of=sale, on="2026-03-20 12:00")
@@ -120,6 +128,7 @@ def test_a_late_correction_keeps_how_the_sale_was_settled() -> None:
     """T+0 without any terms of it is unknown, and stays so."""
     shop = Shop(signed(t0_fixed_minor=300))
     sale = shop.trade(100_000, 610, t0=300, mode=M.T0)
+    shop.day_passes()
     shop.fee(-10, sale, on=LATER)
     assert said(shop.findings()) == [("D14", "UNKNOWN", 0)]
 
@@ -131,6 +140,7 @@ def test_the_month_counts_what_came_late() -> None:
     sales = [shop.trade(50_000, 315) for _ in range(40)]
     alerts = [one for one in shop.all_findings() if one.rule is Rule.D22]
     assert [(one.expected_minor, one.charged_minor) for one in alerts] == [(12_000, 12_600)]
+    shop.day_passes()
     for sale in sales:
         shop.fee(-15, sale, on=LATER)
     assert [one for one in shop.all_findings() if one.rule is Rule.D22] == []

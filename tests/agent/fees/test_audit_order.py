@@ -73,6 +73,14 @@ def test_d02_before_d03_before_d01() -> None:
     assert said(shop.findings()) == over(*[("D02", 3000)] * 3, *[("D03", 100)] * 3)
 
 
+@pytest.mark.requirement("D02", "D03")
+def test_d02_where_both_would_say_it() -> None:
+    """5000 is the debit's own without its cap, and what a prepaid card at 5000 would cost."""
+    shop = Shop(signed(5000, P.PREPAID), DEBIT)
+    shop.trade(1_000_000, 5000, product=P.DEBIT)
+    assert said(shop.findings()) == over(("D02", 3000))
+
+
 @pytest.mark.requirement("D01", "D15", "D08")
 def test_d01_before_d15_before_d08() -> None:
     """Three at 6300, twenty rounded up, one with 40 on it that nothing explains: each is claimed by one."""
@@ -110,6 +118,7 @@ def test_no_more_is_claimed_than_was_taken(lines: list[tuple[T, int]], fate: str
         shop.fee(minor, sale, type_)
     if fate.startswith("void"):
         shop.trade(50_000, 0, kind=K.VOID, of=sale, on="2026-03-02 13:00" if fate == "void" else "2026-03-05 12:00")
+    shop.day_passes()
     for type_, minor in lines[late:]:
         shop.fee(minor, sale, type_, on=LATER)
     net = {type_: sum(minor for kind, minor in lines if kind is type_) for type_ in T}

@@ -149,6 +149,7 @@ def test_without_a_fee_line_it_is_unknown_until_the_line_comes() -> None:
 def test_what_is_unknown_is_counted_once() -> None:
     shop = Shop()
     sale = shop.trade(50_000, 300)
+    shop.day_passes()
     shop.fee(-20, sale, on="2026-03-09 09:00")
     one = only(shop.findings())
     assert (one.charged_minor, one.facts["count"]) == (280, "1")
@@ -197,6 +198,7 @@ def test_batches_are_apart_and_corrections_count() -> None:
     first = shop.trade(100_000, 400, batch="A")
     shop.trade(100_000, 360, batch="B")
     assert said(shop.findings()) == [("D01", "OVER", 20), ("D01", "UNDER", 20)]
+    shop.day_passes()
     shop.fee(-20, first, on="2026-03-09 09:00")
     assert said(shop.findings()) == [("D01", "UNDER", 20)]
 

@@ -148,6 +148,12 @@ def test_a_band_is_held_against_its_upper_end(ppm: int, claimed: int) -> None:
     assert said(found) == (over(("D01", claimed)) if claimed else [("D01", "UNDER", 15)] if ppm < 5500 else [])
 
 
+@pytest.mark.requirement("D01", "D15")
+def test_roundings_at_the_upper_end_of_a_band_are_no_raise() -> None:
+    found = sold(Shop(signed(band_low_ppm=5500, band_high_ppm=6000), NO_OTHER), *[(10_050, 61)] * 3)
+    assert said(found) == [("D15", "NEEDS_EVIDENCE", 3)]
+
+
 @pytest.mark.requirement("D01")
 @pytest.mark.parametrize("mode", list(TierMode))
 def test_a_raise_of_tiers(mode: TierMode) -> None:
