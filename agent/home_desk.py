@@ -79,7 +79,7 @@ from protocol.messages import (
 )
 
 if TYPE_CHECKING:
-    from agent.fees.watch import FeeWatch
+    from agent.fees.audit.watch import FeeWatch
 
 INFO_MS = 10_000
 SYNC_MS = SETTLE_MS = 30_000

@@ -136,8 +136,8 @@ def agent_at_work(
         upkeep = Upkeep(home)
         stack.callback(upkeep.stop)
         upkeep.start()
-        from agent.fees.thresholds import thresholds_of  # noqa: PLC0415
-        from agent.fees.watch import FeeWatch  # noqa: PLC0415  with all detectors: only an agent at work needs them
+        from agent.fees.audit.thresholds import thresholds_of  # noqa: PLC0415
+        from agent.fees.audit.watch import FeeWatch  # noqa: PLC0415  with all detectors: only an agent at work needs them
 
         fees = FeeWatch(home, thresholds_of(settings), runner)
         stack.callback(fees.stop)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from agent import money
-from agent.fees import thresholds
-from agent.fees.claim_states import claim_states
+from agent.fees.audit import thresholds
+from agent.fees.claims.claim_states import claim_states
+from agent.fees.claims.letter import rule_name
 from agent.fees.findings import Rule
-from agent.fees.letter import rule_name
 from agent.journal.kinds_page import kinds_table
 from agent.views_schema import views_table
 from protocol import conversation, messages

@@ -16,8 +16,8 @@ from agent.language import _
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agent.fees.credit_match import MatchedCredits
-    from agent.fees.terms import BankCredit
+    from agent.fees.contract.terms import BankCredit
+    from agent.fees.statements.credit_match import MatchedCredits
     from agent.home import Home
 
 
@@ -65,9 +65,9 @@ def add(
     from hashlib import sha256  # noqa: PLC0415
 
     from agent.errors import NotFound  # noqa: PLC0415
-    from agent.fees.cells import note_of, text_of  # noqa: PLC0415
-    from agent.fees.credit_file import TYPED, last_four  # noqa: PLC0415
-    from agent.fees.terms import BankCredit  # noqa: PLC0415
+    from agent.fees.contract.terms import BankCredit  # noqa: PLC0415
+    from agent.fees.statements.cells import note_of, text_of  # noqa: PLC0415
+    from agent.fees.statements.credit_file import TYPED, last_four  # noqa: PLC0415
     from protocol.money import Money  # noqa: PLC0415
 
     if account is not None and (last_four(account) is None or not account.strip().isascii()):
@@ -136,8 +136,8 @@ def import_(
       counterfoil credits import account.csv --containing 清算 --operator Wang
     """
     from agent.errors import StatementRefused  # noqa: PLC0415
-    from agent.fees.columns import load_mapping  # noqa: PLC0415
-    from agent.fees.credit_file import read_bank_file, unknown_credits  # noqa: PLC0415
+    from agent.fees.statements.columns import load_mapping  # noqa: PLC0415
+    from agent.fees.statements.credit_file import read_bank_file, unknown_credits  # noqa: PLC0415
 
     home = home_of(ctx)
     simulated = home.settings().simulated
@@ -193,8 +193,8 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     Example:
       counterfoil credits list --json
     """
-    from agent.fees.credit_match import match_credits  # noqa: PLC0415
-    from agent.fees.credit_record import recorded_credits, settlements_of  # noqa: PLC0415
+    from agent.fees.statements.credit_match import match_credits  # noqa: PLC0415
+    from agent.fees.statements.credit_record import recorded_credits, settlements_of  # noqa: PLC0415
     from agent.journal.keys import verifying_key  # noqa: PLC0415
     from agent.journal.reader import open_reader  # noqa: PLC0415
 
@@ -272,7 +272,7 @@ def _iso(on: date | None) -> str | None:
 
 
 def _amount(told: str) -> int:
-    from agent.fees.cells import amount_of  # noqa: PLC0415
+    from agent.fees.statements.cells import amount_of  # noqa: PLC0415
 
     try:
         minor = amount_of(told)
@@ -286,7 +286,7 @@ def _amount(told: str) -> int:
 
 
 def _recorded(home: Home) -> list[tuple[int, BankCredit]]:
-    from agent.fees.credit_record import recorded_credits  # noqa: PLC0415
+    from agent.fees.statements.credit_record import recorded_credits  # noqa: PLC0415
     from agent.journal.keys import verifying_key  # noqa: PLC0415
     from agent.journal.reader import open_reader  # noqa: PLC0415
 

@@ -12,13 +12,13 @@ import click
 
 from agent.commands.options import as_json, home_of, say_json, say_nature
 from agent.commands.progress import progress_bar
-from agent.fees.auditor import Auditor
+from agent.fees.audit.auditor import Auditor
+from agent.fees.audit.recording import RECORDED, audited, recorded_findings, to_record
+from agent.fees.audit.thresholds import thresholds_of
 from agent.fees.claim_kinds import Audited
+from agent.fees.claims.letter import rule_name
 from agent.fees.findings import Confidence, Finding, Verdict
-from agent.fees.letter import rule_name
 from agent.fees.noting import noted
-from agent.fees.recording import RECORDED, audited, recorded_findings, to_record
-from agent.fees.thresholds import thresholds_of
 from agent.fees.words import settled_by_words, verdict_name
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.home import Home

@@ -24,8 +24,8 @@ from agent.commands.fees_claims_stats import stats
 from agent.commands.fees_letter import letter
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.errors import ClaimError
-from agent.fees.claim import CHANNELS, OUTCOMES
 from agent.fees.claim_kinds import Cause, ClaimEvent, ClaimNoted
+from agent.fees.claims.claim import CHANNELS, OUTCOMES
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.views import Money

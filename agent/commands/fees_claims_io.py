@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from agent.fees.claim import Claim, Happened
-from agent.fees.claim_figures import age, days_to_answer, days_to_money, is_overdue
 from agent.fees.claim_kinds import ClaimNoted
-from agent.fees.claim_words import cause_words, channel_words, event_words, outcome_words, state_words
-from agent.fees.claims import Claims, claims_of
-from agent.fees.letter import rule_name, spans
+from agent.fees.claims.claim import Claim, Happened
+from agent.fees.claims.claim_figures import age, days_to_answer, days_to_money, is_overdue
+from agent.fees.claims.claim_words import cause_words, channel_words, event_words, outcome_words, state_words
+from agent.fees.claims.claims import Claims, claims_of
+from agent.fees.claims.letter import rule_name, spans
 from agent.fees.noting import noted
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.home import Home

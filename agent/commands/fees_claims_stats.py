@@ -9,8 +9,8 @@ import click
 from agent.commands.fees_claims_io import day, look, today_of
 from agent.commands.options import as_json, home_of, say_json, say_nature
 from agent.errors import NotFound
-from agent.fees.claim_figures import Figures, Spans, figures
-from agent.fees.claim_words import cause_words, state_words
+from agent.fees.claims.claim_figures import Figures, Spans, figures
+from agent.fees.claims.claim_words import cause_words, state_words
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 

@@ -12,12 +12,12 @@ import click
 from agent.commands.fees_months import month_told, nothing_traded, right, sums_of
 from agent.commands.options import as_json, home_of, say_json, say_nature
 from agent.fees.calculation import percentage
-from agent.fees.checklists import Point, cash_lacks, licence_points, light_lacks, security_points
-from agent.fees.comparison import Priced, Prices, Row, Volume, compare_offers, price_volume
-from agent.fees.month_sums import Sums, ppm_of
-from agent.fees.offers_file import EXAMPLE, Offer, OfferKind, read_offers
+from agent.fees.contract.checklists import Point, cash_lacks, licence_points, light_lacks, security_points
+from agent.fees.contract.written import NotWritten, minor_of
 from agent.fees.quote_words import percent
-from agent.fees.written import NotWritten, minor_of
+from agent.fees.reports.comparison import Priced, Prices, Row, Volume, compare_offers, price_volume
+from agent.fees.reports.month_sums import Sums, ppm_of
+from agent.fees.reports.offers_file import EXAMPLE, Offer, OfferKind, read_offers
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.home import Home
 from agent.journal.keys import verifying_key

@@ -13,11 +13,11 @@ import click
 
 from agent.commands.fees_months import right, sums_of
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
-from agent.fees.cost_ledger import Ledger, NotedCost, Spent, ledgers
+from agent.fees.contract.terms import Cost, CostClass
+from agent.fees.contract.written import NotWritten, minor_of
 from agent.fees.facts import facts
 from agent.fees.noting import noted
-from agent.fees.terms import Cost, CostClass
-from agent.fees.written import NotWritten, minor_of
+from agent.fees.reports.cost_ledger import Ledger, NotedCost, Spent, ledgers
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.journal.keys import verifying_key
 from agent.journal.reader import open_reader

@@ -11,9 +11,9 @@ import click
 from agent.commands.fees_claims_io import Looked, look, note_event, today_of
 from agent.commands.options import home_of, passphrase_file, say_nature
 from agent.errors import ClaimError, HomeError
-from agent.fees import letter as letters
-from agent.fees.claim import Claim
 from agent.fees.claim_kinds import ClaimEvent, ClaimNoted
+from agent.fees.claims import letter as letters
+from agent.fees.claims.claim import Claim
 from agent.language import _
 
 

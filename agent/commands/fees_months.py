@@ -9,9 +9,9 @@ import click
 
 from agent.commands.progress import progress_bar
 from agent.errors import NotFound
-from agent.fees.auditor import terms_of
-from agent.fees.month_expected import Kept, Key
-from agent.fees.month_sums import MonthSums, Sums
+from agent.fees.audit.auditor import terms_of
+from agent.fees.reports.month_expected import Kept, Key
+from agent.fees.reports.month_sums import MonthSums, Sums
 from agent.home import Home
 from agent.journal.reader import Reader
 from agent.language import _

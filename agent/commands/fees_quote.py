@@ -11,15 +11,15 @@ import click
 from agent.commands.options import as_json, home_of, say_json, say_nature
 from agent.errors import CounterfoilError
 from agent.fees import calculation
-from agent.fees.auditor import terms_of
-from agent.fees.binding import Terms
+from agent.fees.audit.auditor import terms_of
 from agent.fees.calculation import Quote
-from agent.fees.chains import Unknown
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.chains import Unknown
+from agent.fees.contract.tariff import TariffVersion
+from agent.fees.contract.tariff_file import example, example_names
+from agent.fees.contract.tariff_words import basis_words, terms_words, unknown_words
+from agent.fees.contract.written import NotWritten, minor_of
 from agent.fees.quote_words import explain
-from agent.fees.tariff import TariffVersion
-from agent.fees.tariff_file import example, example_names
-from agent.fees.tariff_words import basis_words, terms_words, unknown_words
-from agent.fees.written import NotWritten, minor_of
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.home import Home
 from agent.journal.keys import verifying_key

@@ -14,8 +14,8 @@ from agent.commands.fees_compare import compare
 from agent.commands.fees_costs import costs
 from agent.commands.fees_months import month_told, nothing_traded, right, sums_of
 from agent.commands.options import as_json, home_of, say_json, say_nature
-from agent.fees.month_report import Report, Span, by_type, csv_bytes, document, report_of, type_name
-from agent.fees.month_sums import Sums
+from agent.fees.reports.month_report import Report, Span, by_type, csv_bytes, document, report_of, type_name
+from agent.fees.reports.month_sums import Sums
 from agent.figures import amount, printable_yuan_sign, rate
 from agent.journal.keys import verifying_key
 from agent.journal.reader import open_reader
@@ -157,7 +157,7 @@ def _remarks(told: Report) -> list[str]:
 
 
 def _plot(told: Report) -> str:
-    from agent.fees.rate_plot import draw  # noqa: PLC0415  it draws with a library of its own
+    from agent.fees.reports.rate_plot import draw  # noqa: PLC0415  it draws with a library of its own
 
     currencies = sorted({span.currency for span in told.months})
     width = shutil.get_terminal_size().columns

@@ -15,13 +15,13 @@ import click
 from agent.commands.fees_quote import standing, today
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.errors import ContractRefused, CounterfoilError, NotFound
+from agent.fees.contract.tariff import Basis, TariffAnswer, TariffVersion
+from agent.fees.contract.tariff_file import Contract, example, example_names, new_facts, read_contract
+from agent.fees.contract.tariff_spells import State, Tariff, judged_days, tariffs
+from agent.fees.contract.tariff_words import basis_words, state_words, terms_words
+from agent.fees.contract.terms import NothingElseAgreed
 from agent.fees.facts import facts_of
 from agent.fees.noting import noted
-from agent.fees.tariff import Basis, TariffAnswer, TariffVersion
-from agent.fees.tariff_file import Contract, example, example_names, new_facts, read_contract
-from agent.fees.tariff_spells import State, Tariff, judged_days, tariffs
-from agent.fees.tariff_words import basis_words, state_words, terms_words
-from agent.fees.terms import NothingElseAgreed
 from agent.figures import printable_yuan_sign
 from agent.home import Home
 from agent.journal.drafting import to_draft

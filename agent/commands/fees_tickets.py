@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
+from agent.fees.contract.terms import Ticket, TicketAbout
 from agent.fees.facts import facts
 from agent.fees.noting import noted
-from agent.fees.terms import Ticket, TicketAbout
 from agent.journal.keys import verifying_key
 from agent.journal.reader import open_reader
 from agent.language import _

@@ -14,9 +14,9 @@ from agent.language import _
 
 if TYPE_CHECKING:
     from agent.errors import StatementRefused
-    from agent.fees.statement_file import Statement
-    from agent.fees.statement_record import Fresh
-    from agent.fees.terms import StatementPage
+    from agent.fees.contract.terms import StatementPage
+    from agent.fees.statements.statement_file import Statement
+    from agent.fees.statements.statement_record import Fresh
     from agent.home import Home
 
 
@@ -64,9 +64,9 @@ def import_(
       counterfoil statement import march.xlsx --mapping mine.toml --dry-run
     """
     from agent.errors import StatementRefused  # noqa: PLC0415
-    from agent.fees.columns import load_mapping  # noqa: PLC0415
     from agent.fees.noting import noted  # noqa: PLC0415
-    from agent.fees.statement_file import pages_of, read_statement  # noqa: PLC0415
+    from agent.fees.statements.columns import load_mapping  # noqa: PLC0415
+    from agent.fees.statements.statement_file import pages_of, read_statement  # noqa: PLC0415
     from agent.opening import open_desk, passphrase_sources  # noqa: PLC0415
 
     home = home_of(ctx)
@@ -103,7 +103,7 @@ def say_refused(error: StatementRefused, *, simulated: bool, as_json: bool) -> N
 
 def _held(home: Home, told: Statement) -> tuple[str | None, Fresh]:
     """The name under which the same file was imported before, and what of it the record lacks."""
-    from agent.fees.statement_record import fresh_lines, statement_pages  # noqa: PLC0415
+    from agent.fees.statements.statement_record import fresh_lines, statement_pages  # noqa: PLC0415
     from agent.journal.keys import verifying_key  # noqa: PLC0415
     from agent.journal.reader import open_reader  # noqa: PLC0415
 
@@ -129,7 +129,7 @@ def show(ctx: click.Context, *, first: datetime | None, last: datetime | None, u
       counterfoil statement show --from 2026-03-01 --to 2026-03-31 --unmatched
     """
     from agent.commands.statement_sides import say_side, side_document  # noqa: PLC0415
-    from agent.fees.statement_record import sides  # noqa: PLC0415
+    from agent.fees.statements.statement_record import sides  # noqa: PLC0415
     from agent.journal.keys import verifying_key  # noqa: PLC0415
     from agent.journal.reader import open_reader  # noqa: PLC0415
 
@@ -194,7 +194,7 @@ def _imported_document(
 
 
 def _sums(told: Statement) -> dict[str, int]:
-    from agent.fees.statement_file import GIVING_BACK  # noqa: PLC0415
+    from agent.fees.statements.statement_file import GIVING_BACK  # noqa: PLC0415
 
     sales = sum(line.amount_minor for line in told.lines if line.kind in ("sale", "pre_auth_completion"))
     back = sum(line.amount_minor for line in told.lines if line.kind in GIVING_BACK)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from agent.fees.statement_file import DECLINED
-from agent.fees.statement_match import Matched, Stated
-from agent.fees.statement_record import Row, Sides
-from agent.fees.terms import StatementLine
+from agent.fees.contract.terms import StatementLine
+from agent.fees.statements.statement_file import DECLINED
+from agent.fees.statements.statement_match import Matched, Stated
+from agent.fees.statements.statement_record import Row, Sides
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.report import padded

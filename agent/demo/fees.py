@@ -9,14 +9,14 @@ from typing import Any
 
 from agent.demo.checks import Check, alike, counted
 from agent.demo.story import Story
-from agent.fees.audit import Audit
-from agent.fees.auditor import OF_THE_CONTRACT
-from agent.fees.binding import Terms
+from agent.fees.audit.audit import Audit
+from agent.fees.audit.auditor import OF_THE_CONTRACT
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff_file import read_contract
+from agent.fees.contract.terms import BankCredit
 from agent.fees.facts import facts
 from agent.fees.findings import Finding
-from agent.fees.tariff_file import read_contract
-from agent.fees.terms import BankCredit
-from agent.fees.thresholds import Thresholds
 from agent.journal.entries import Entry
 from agent.journal.fee_kinds import FeeFact
 from agent.language import _

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from agent.fees.tariff import (
+from agent.fees.contract.tariff import (
     Bearer,
     CapScope,
     FeeBasis,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.errors import JournalError
-from agent.fees.claim_checks import ADJUSTED_AFTER, require_claims
+from agent.fees.claims.claim_checks import ADJUSTED_AFTER, require_claims
 from agent.fees.facts import fact_of
 from agent.fees.noted import Noted
 from agent.journal.drafting import to_draft

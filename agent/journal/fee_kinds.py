@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.fees.claim_kinds import Audited, ClaimNoted, FindingRecorded, FindingSuperseded
-from agent.fees.tariff import RefundFee, TariffAnswer, TariffVersion, Tier
-from agent.fees.terms import (
+from agent.fees.contract.tariff import RefundFee, TariffAnswer, TariffVersion, Tier
+from agent.fees.contract.terms import (
     BankCredit,
     Cost,
     ListedFee,

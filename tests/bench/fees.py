@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from agent.fees.auditor import Auditor
-from agent.fees.tariff import Rounding, TariffVersion
-from agent.fees.terms import NothingElseAgreed, OpeningHours, SettlementTerms, SimTerms
-from agent.fees.thresholds import Thresholds
+from agent.fees.audit.auditor import Auditor
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.tariff import Rounding, TariffVersion
+from agent.fees.contract.terms import NothingElseAgreed, OpeningHours, SettlementTerms, SimTerms
 from agent.journal import keys
 from agent.journal.drafting import to_draft
 from agent.journal.keys import verifying_key

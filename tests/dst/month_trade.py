@@ -16,8 +16,8 @@ from typing import Any, cast
 
 import msgspec
 
-from agent.fees.tariff import TariffAnswer
-from agent.fees.terms import BankCredit
+from agent.fees.contract.tariff import TariffAnswer
+from agent.fees.contract.terms import BankCredit
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft, Entry
 from agent.journal.fee_kinds import FeeFact

@@ -21,12 +21,12 @@ from pathlib import Path
 from random import Random
 
 import agent.demo
-from agent.fees.audit import Audit
-from agent.fees.binding import Terms
+from agent.fees.audit.audit import Audit
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff_file import read_contract
 from agent.fees.facts import facts
 from agent.fees.findings import Finding, Verdict
-from agent.fees.tariff_file import read_contract
-from agent.fees.thresholds import Thresholds
 from agent.journal.entries import Entry
 from agent.journal.fee_kinds import FeeFact
 from simulator.clock import closing

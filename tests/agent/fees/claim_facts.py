@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 
 from agent.fees.claim_kinds import Audited, ClaimEvent, ClaimNoted, FindingRecorded
-from agent.fees.claims import Claims
+from agent.fees.claims.claims import Claims
+from agent.fees.contract.tariff import TariffVersion
+from agent.fees.contract.terms import BankCredit
 from agent.fees.findings import Confidence, Finding, Rule, SettledBy, Verdict
-from agent.fees.tariff import TariffVersion
-from agent.fees.terms import BankCredit
 from agent.journal.fee_kinds import FeeFact
 from protocol.messages import Product
 from protocol.money import Money

@@ -7,16 +7,16 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
-from agent.fees.binding import Decision, Terms
-from agent.fees.facts import facts
-from agent.fees.noting import noted
-from agent.fees.tariff import (
+from agent.fees.contract.binding import Decision, Terms
+from agent.fees.contract.tariff import (
     TariffAnswer,
     TariffVersion,
 )
-from agent.fees.terms import (
+from agent.fees.contract.terms import (
     Registration,
 )
+from agent.fees.facts import facts
+from agent.fees.noting import noted
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Entry
 from agent.journal.fee_kinds import FeeFact

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-from agent.fees.binding import Terms
-from agent.fees.findings import Finding
-from agent.fees.moments import (
+from agent.fees.audit.moments import (
     BatchTraded,
     FeeLine,
     Moment,
@@ -18,7 +16,9 @@ from agent.fees.moments import (
     Sold,
     Trade,
 )
-from agent.fees.terms import BankCredit, FeesTaken, OpeningHours, Registration, SettlementTerms
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.terms import BankCredit, FeesTaken, OpeningHours, Registration, SettlementTerms
+from agent.fees.findings import Finding
 from agent.journal.entries import Entry
 from protocol.messages import FeeType, Outcome, Product, SettlementMode, TransactionKind
 from protocol.money import Money

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from agent.fees.binding import Terms
-from agent.fees.month_expected import Key
-from agent.fees.month_sums import MonthSums, Sums
-from agent.fees.tariff import FeeReturn, Rounding, TariffVersion
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff import FeeReturn, Rounding, TariffVersion
+from agent.fees.reports.month_expected import Key
+from agent.fees.reports.month_sums import MonthSums, Sums
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft, Entry, encode
 from agent.journal.fee_kinds import FeeFact

@@ -10,14 +10,14 @@ from datetime import date, datetime
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from agent.fees.audit import Audit
-from agent.fees.binding import Terms
+from agent.fees.audit.audit import Audit
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff import FeeReturn, Rounding, TariffVersion
+from agent.fees.contract.terms import NothingElseAgreed
 from agent.fees.facts import facts
 from agent.fees.findings import Finding, Rule, Verdict
 from agent.fees.noting import noted
-from agent.fees.tariff import FeeReturn, Rounding, TariffVersion
-from agent.fees.terms import NothingElseAgreed
-from agent.fees.thresholds import Thresholds
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft, Entry
 from agent.journal.fee_kinds import FeeFact

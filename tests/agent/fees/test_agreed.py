@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from agent.fees.tariff import (
+from agent.fees.contract.tariff import (
     Basis,
     FeeBasis,
     RefundFee,
     Tier,
     TierMode,
 )
-from agent.fees.terms import (
+from agent.fees.contract.terms import (
     BankCredit,
     ListedFee,
     NothingElseAgreed,
@@ -25,7 +25,7 @@ from agent.fees.terms import (
     Ticket,
     TicketAbout,
 )
-from agent.fees.version_checks import trouble_words
+from agent.fees.contract.version_checks import trouble_words
 from agent.language import choose_language
 from protocol.messages import FeeType, Product, SettlementMode
 from protocol.money import Money

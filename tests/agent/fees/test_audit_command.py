@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from agent.cli import counterfoil
+from agent.fees.audit.recording import recorded_findings
 from agent.fees.claim_kinds import Audited, FindingRecorded, FindingSuperseded
 from agent.fees.facts import facts
-from agent.fees.recording import recorded_findings
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.keys import PassphraseSources, verifying_key

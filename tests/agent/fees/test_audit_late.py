@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.fees.contract.tariff import FeeReturn
 from agent.fees.findings import Rule
-from agent.fees.tariff import FeeReturn
 from tests.agent.fees.shop import NO_OTHER, K, M, O, P, Shop, claims, over, said, signed
 
 LATER = "2026-03-09 10:00"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.fees.contract.tariff import Basis, CapScope
+from agent.fees.contract.terms import ListedFee, Per, SettlementTerms
 from agent.fees.findings import SettledBy
-from agent.fees.tariff import Basis, CapScope
-from agent.fees.terms import ListedFee, Per, SettlementTerms
 from protocol.money import CNY
 from tests.agent.fees.shop import JANUARY, NO_OTHER, K, M, O, P, Shop, T, claims, only, over, said, signed
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.fees.auditor import Auditor
+from agent.fees.audit.auditor import Auditor
+from agent.fees.audit.moments import Sold
+from agent.fees.audit.sold import SoldSales
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.audit.told import decode_entry
+from agent.fees.contract.tariff import FeeReturn
+from agent.fees.contract.terms import ListedFee, Per
 from agent.fees.findings import Rule
-from agent.fees.moments import Sold
-from agent.fees.sold import SoldSales
-from agent.fees.tariff import FeeReturn
-from agent.fees.terms import ListedFee, Per
-from agent.fees.thresholds import Thresholds
-from agent.fees.told import decode_entry
 from agent.journal import keys
 from agent.journal.drafting import to_draft
 from agent.journal.entries import encode

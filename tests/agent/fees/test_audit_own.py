@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent.fees.contract.tariff import FeeBasis
+from agent.fees.contract.terms import ListedFee, Per, SimTerms
 from agent.fees.findings import Finding, Verdict
-from agent.fees.tariff import FeeBasis
-from agent.fees.terms import ListedFee, Per, SimTerms
 from protocol.money import CNY
 from tests.agent.fees.shop import JANUARY, K, M, O, P, Shop, T, claims, only, over, said, signed
 

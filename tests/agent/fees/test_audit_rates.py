@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.fees.contract.tariff import Basis, FeeReturn, Rounding, Tier, TierMode
 from agent.fees.findings import Confidence, Finding, SettledBy
-from agent.fees.tariff import Basis, FeeReturn, Rounding, Tier, TierMode
 from protocol.money import CNY
 from tests.agent.fees.contracts import tariff
 from tests.agent.fees.shop import JANUARY, NO_OTHER, P, Shop, claims, only, over, said, signed

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from agent.fees.contract.tariff import FeeReturn, RefundBase, RefundFee
+from agent.fees.contract.terms import SettlementTerms
 from agent.fees.findings import SettledBy
-from agent.fees.tariff import FeeReturn, RefundBase, RefundFee
-from agent.fees.terms import SettlementTerms
 from tests.agent.fees.shop import JANUARY, K, M, O, P, Shop, claims, only, over, said, signed
 
 AT_ONCE = SettlementTerms(valid_from=JANUARY, mode=M.T0, t0_agreed=True, source="contract")

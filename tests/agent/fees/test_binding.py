@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fees.binding import KEY, Lack, Terms, Unknown
-from agent.fees.binding_rule import rule_on, rules
-from agent.fees.facts import facts
-from agent.fees.noting import noted
-from agent.fees.tariff import (
+from agent.fees.contract.binding import KEY, Lack, Terms, Unknown
+from agent.fees.contract.binding_rule import rule_on, rules
+from agent.fees.contract.tariff import (
     Basis,
     Rounding,
     TariffVersion,
     Tier,
 )
-from agent.fees.terms import (
+from agent.fees.contract.terms import (
     Registration,
 )
+from agent.fees.facts import facts
+from agent.fees.noting import noted
 from agent.journal.entries import Entry
 from protocol.messages import Product
 from protocol.money import Money

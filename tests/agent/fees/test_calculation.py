@@ -27,8 +27,7 @@ from agent.fees.calculation import (
     returned_so_far,
     t0,
 )
-from agent.fees.quote_words import explain, percent
-from agent.fees.tariff import (
+from agent.fees.contract.tariff import (
     Bearer,
     CapScope,
     FeeBasis,
@@ -40,6 +39,7 @@ from agent.fees.tariff import (
     Tier,
     TierMode,
 )
+from agent.fees.quote_words import explain, percent
 from agent.language import choose_language
 from protocol.messages import Product
 

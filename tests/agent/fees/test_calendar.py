@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.fees.calendar import due, is_working, latest_due, verified, working_day_after, year_of
+from agent.calendar import due, is_working, latest_due, verified, working_day_after, year_of
 from protocol.messages import SettlementMode
 
 T0, D0, T1, D1 = SettlementMode.T0, SettlementMode.D0, SettlementMode.T1, SettlementMode.D1

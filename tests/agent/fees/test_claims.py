@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ClaimError, CounterfoilError, NotFound
-from agent.fees.claim_figures import figures
 from agent.fees.claim_kinds import Cause, ClaimEvent, FindingSuperseded
-from agent.fees.claim_states import ENDS, TABLE, ClaimState, may_follow
+from agent.fees.claims.claim_figures import figures
+from agent.fees.claims.claim_states import ENDS, TABLE, ClaimState, may_follow
 from agent.fees.findings import Confidence, Rule, Verdict
 from protocol.messages import Product
 from protocol.transitions import Table

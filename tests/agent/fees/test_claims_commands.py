@@ -19,9 +19,9 @@ import pytest
 
 from agent.cli import counterfoil
 from agent.fees.claim_kinds import FindingSuperseded
+from agent.fees.contract.terms import Registration
 from agent.fees.findings import Confidence, Rule, Verdict
 from agent.fees.noting import noted
-from agent.fees.terms import Registration
 from agent.home import Home
 from agent.journal.fee_kinds import FeeFact
 from agent.journal.keys import PassphraseSources, verifying_key

@@ -14,8 +14,8 @@ from agent.desk import Desk
 from agent.desk_socket import SocketDesk
 from agent.errors import ClaimError, CounterfoilError, JournalError
 from agent.fees.claim_kinds import ClaimEvent, ClaimNoted
-from agent.fees.claim_states import ClaimState
-from agent.fees.claims import Claims, claims_of
+from agent.fees.claims.claim_states import ClaimState
+from agent.fees.claims.claims import Claims, claims_of
 from agent.fees.noting import note, noted
 from agent.home import Home
 from agent.journal.drafting import to_draft

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ContractRefused
-from agent.fees.checklists import licence_points, security_points
-from agent.fees.comparison import Prices, Row, Volume, compare_offers, price_volume
-from agent.fees.month_sums import MonthSums
-from agent.fees.offers_file import EXAMPLE, Offer, OfferKind, offers_of, read_offers
+from agent.fees.contract.checklists import licence_points, security_points
+from agent.fees.reports.comparison import Prices, Row, Volume, compare_offers, price_volume
+from agent.fees.reports.month_sums import MonthSums
+from agent.fees.reports.offers_file import EXAMPLE, Offer, OfferKind, offers_of, read_offers
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.keys import PassphraseSources

@@ -12,8 +12,8 @@ from unicodedata import east_asian_width
 
 import pytest
 
-from agent.fees.cost_ledger import NotedCost, ledgers
-from agent.fees.terms import Cost, CostClass
+from agent.fees.contract.terms import Cost, CostClass
+from agent.fees.reports.cost_ledger import NotedCost, ledgers
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.keys import PassphraseSources

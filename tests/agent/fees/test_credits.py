@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import StatementRefused
-from agent.fees.columns import load_mapping
-from agent.fees.credit_file import BankFile, read_bank_file, unknown_credits
-from agent.fees.credit_match import Settled, match_credits
-from agent.fees.terms import BankCredit
+from agent.fees.contract.terms import BankCredit
+from agent.fees.statements.columns import load_mapping
+from agent.fees.statements.credit_file import BankFile, read_bank_file, unknown_credits
+from agent.fees.statements.credit_match import Settled, match_credits
 from agent.home import Home
 from protocol.money import Money
 from tests.conftest import Simulator, entries_of, refused, run_counterfoil

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fees.dearer import dearer
-from agent.fees.tariff import (
+from agent.fees.contract.dearer import dearer
+from agent.fees.contract.tariff import (
     Bearer,
     CapScope,
     FeeBasis,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agent.fees.detectors.doubles import DoubleRefund, DoubleSale
-from agent.fees.detectors.windows import Days
+from agent.fees.audit.detectors.doubles import DoubleRefund, DoubleSale
+from agent.fees.audit.detectors.windows import Days
+from agent.fees.audit.moments import Seen
+from agent.fees.audit.thresholds import Thresholds
 from agent.fees.findings import Confidence, Verdict
-from agent.fees.moments import Seen
-from agent.fees.thresholds import Thresholds
 from protocol.messages import Outcome
 from tests.agent.fees.moment_parts import MINUTE, NOON, K, at, back, found, seen, terms, told, trade
 

@@ -6,13 +6,13 @@ from datetime import date
 
 import pytest
 
-from agent.fees.detectors.doubles import DoubleSale
-from agent.fees.detectors.identity import AnotherMerchant, OutsideHours
-from agent.fees.detectors.refunds import RefundAsSale
+from agent.fees.audit.detectors.doubles import DoubleSale
+from agent.fees.audit.detectors.identity import AnotherMerchant, OutsideHours
+from agent.fees.audit.detectors.refunds import RefundAsSale
+from agent.fees.audit.moments import DeviceTold, Moment, Seen
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.terms import Ticket, TicketAbout
 from agent.fees.findings import Confidence, Finding, Verdict
-from agent.fees.moments import DeviceTold, Moment, Seen
-from agent.fees.terms import Ticket, TicketAbout
-from agent.fees.thresholds import Thresholds
 from protocol.messages import Outcome
 from tests.agent.fees.moment_parts import MONDAY, NOON, K, at, back, found, hours, registration, seen, terms, trade
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.fees.detectors.refunds import OverRefund, RefundAsSale
+from agent.fees.audit.detectors.refunds import OverRefund, RefundAsSale
+from agent.fees.audit.moments import Seen, Settling
+from agent.fees.audit.thresholds import Thresholds
 from agent.fees.findings import Confidence, Verdict
-from agent.fees.moments import Seen, Settling
-from agent.fees.thresholds import Thresholds
 from protocol.messages import Outcome
 from tests.agent.fees.moment_parts import MINUTE, NOON, K, back, found, terms, trade
 

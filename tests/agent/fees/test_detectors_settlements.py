@@ -6,13 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.fees.detectors.doubles import DoubleRefund
-from agent.fees.detectors.settlements import LateInstant, MissingSettlement, SettlementDifference
+from agent.fees.audit.detectors.doubles import DoubleRefund
+from agent.fees.audit.detectors.settlements import LateInstant, MissingSettlement, SettlementDifference
+from agent.fees.audit.moments import FeeLine, Moment, Settling
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.tariff import Rounding, TariffVersion
+from agent.fees.contract.terms import FeesTaken, SimTerms
 from agent.fees.findings import Confidence, Finding, Verdict
-from agent.fees.moments import FeeLine, Moment, Settling
-from agent.fees.tariff import Rounding, TariffVersion
-from agent.fees.terms import FeesTaken, SimTerms
-from agent.fees.thresholds import Thresholds
 from protocol.messages import FeeType, Product, SettlementMode
 from tests.agent.fees.moment_parts import (
     CNY,

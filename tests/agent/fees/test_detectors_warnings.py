@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from agent.fees.detectors.warnings import DepositDeduction, MonthTotal, PromoEnd, SupportInstalment
+from agent.fees.audit.detectors.warnings import DepositDeduction, MonthTotal, PromoEnd, SupportInstalment
+from agent.fees.audit.moments import DepositTold, DeviceTold, Moment, Now
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.tariff import TariffVersion
+from agent.fees.contract.terms import ListedFee, Per, Ticket, TicketAbout
 from agent.fees.findings import Finding, Verdict
-from agent.fees.moments import DepositTold, DeviceTold, Moment, Now
-from agent.fees.tariff import TariffVersion
-from agent.fees.terms import ListedFee, Per, Ticket, TicketAbout
-from agent.fees.thresholds import Thresholds
 from protocol.messages import FeeType, Product
 from tests.agent.fees.moment_parts import CNY, MONDAY, found, own_fee, terms
 

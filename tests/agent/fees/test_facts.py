@@ -8,11 +8,8 @@ from datetime import date
 import pytest
 
 from agent.fees.claim_kinds import Audited, ClaimEvent, ClaimNoted, FindingRecorded, FindingSuperseded
-from agent.fees.facts import fact_of
-from agent.fees.findings import Confidence, Rule, SettledBy, Verdict
-from agent.fees.noting import noted
-from agent.fees.tariff import FeeReturn, RefundFee, TariffAnswer, TariffVersion, Tier, TierMode
-from agent.fees.terms import (
+from agent.fees.contract.tariff import FeeReturn, RefundFee, TariffAnswer, TariffVersion, Tier, TierMode
+from agent.fees.contract.terms import (
     BankCredit,
     Cost,
     CostClass,
@@ -28,6 +25,9 @@ from agent.fees.terms import (
     Ticket,
     TicketAbout,
 )
+from agent.fees.facts import fact_of
+from agent.fees.findings import Confidence, Rule, SettledBy, Verdict
+from agent.fees.noting import noted
 from agent.journal import fee_kinds
 from agent.journal.drafting import to_draft
 from agent.journal.entries import canonical

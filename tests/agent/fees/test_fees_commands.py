@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from agent.commands.fees import _COMMANDS, fees
+from agent.fees.contract.tariff import TariffAnswer, TariffVersion
 from agent.fees.facts import facts
-from agent.fees.tariff import TariffAnswer, TariffVersion
 from agent.home import Home
 from tests.conftest import entries_of, refused, run_counterfoil
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from agent.fees.binding import Terms
-from agent.fees.detectors.rates import Rates
+from agent.fees.audit.detectors.rates import Rates
+from agent.fees.audit.moments import Now, RateLine
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff import Basis, TariffAnswer
+from agent.fees.contract.terms import NothingElseAgreed
 from agent.fees.facts import facts
 from agent.fees.findings import Confidence, Finding, SettledBy, Verdict
-from agent.fees.moments import Now, RateLine
-from agent.fees.tariff import Basis, TariffAnswer
-from agent.fees.terms import NothingElseAgreed
-from agent.fees.thresholds import Thresholds
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.commands.fees_report import table
-from agent.fees import month_sums
-from agent.fees.month_report import Report, cell, csv_bytes, decimal, document, is_alarming, report_of
-from agent.fees.month_sums import MonthSums, Sums, ppm_of
+from agent.fees.contract.tariff import Basis, Bearer, FeeReturn, RefundFee
+from agent.fees.contract.terms import ListedFee, NothingElseAgreed, Per, SettlementTerms, SimTerms
 from agent.fees.noting import noted
-from agent.fees.rate_plot import draw, month_ticks, rate_ticks
-from agent.fees.tariff import Basis, Bearer, FeeReturn, RefundFee
-from agent.fees.terms import ListedFee, NothingElseAgreed, Per, SettlementTerms, SimTerms
+from agent.fees.reports import month_sums
+from agent.fees.reports.month_report import Report, cell, csv_bytes, decimal, document, is_alarming, report_of
+from agent.fees.reports.month_sums import MonthSums, Sums, ppm_of
+from agent.fees.reports.rate_plot import draw, month_ticks, rate_ticks
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.keys import PassphraseSources

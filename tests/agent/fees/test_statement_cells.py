@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fees.cells import amount_of, moment_of, note_of, text_of, time_of
-from agent.fees.table_file import cell_text
+from agent.fees.statements.cells import amount_of, moment_of, note_of, text_of, time_of
+from agent.fees.statements.table_file import cell_text
 
 CARD = "6222021234567890128"
 """Nineteen digits that pass Luhn."""

@@ -12,10 +12,10 @@ import openpyxl
 import pytest
 
 from agent.errors import NotFound, StatementRefused
-from agent.fees.columns import load_mapping, shipped
+from agent.fees.contract.terms import StatementLine
 from agent.fees.noting import noted
-from agent.fees.statement_file import Statement, pages_of, read_statement
-from agent.fees.terms import StatementLine
+from agent.fees.statements.columns import load_mapping, shipped
+from agent.fees.statements.statement_file import Statement, pages_of, read_statement
 from agent.journal.entries import LONGEST, encode
 
 HEAD = ("交易日期", "交易时间", "交易类型", "卡类型", "交易金额", "手续费", "结算金额", "参考号", "凭证号", "批次号")
@@ -245,12 +245,12 @@ def test_a_spreadsheet_that_breaks_off() -> None:
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.fees.table_file.LARGEST_UNPACKED", 10_000)
+    monkeypatch.setattr("agent.fees.statements.table_file.LARGEST_UNPACKED", 10_000)
     assert troubles(xlsx_of(HEAD, *[SALE] * 500)) == [(1, "", "too_long")]
 
 
 def test_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.fees.statement_file.MOST_LINES", 2)
+    monkeypatch.setattr("agent.fees.statements.statement_file.MOST_LINES", 2)
     rows = [with_(SALE, rrn=str(i)) for i in range(3)]
     assert len(read(csv_of(*rows[:2])).lines) == 2
     assert troubles(csv_of(*rows)) == [(4, "", "too_long")]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fees.statement_match import Fees, Stated, StatementIndex, match, statement_index
-from agent.fees.statement_record import fresh_lines
-from agent.fees.terms import StatementLine, StatementPage
+from agent.fees.contract.terms import StatementLine, StatementPage
+from agent.fees.statements.statement_match import Fees, Stated, StatementIndex, match, statement_index
+from agent.fees.statements.statement_record import fresh_lines
 from protocol.messages import Outcome, TransactionKind
 
 DAY = date(2026, 3, 2)

@@ -16,12 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import ContractRefused, CounterfoilError, NotFound
-from agent.fees import contract_fields
-from agent.fees.binding import Terms
-from agent.fees.facts import fact_of
-from agent.fees.noted import Noted
-from agent.fees.noting import noted
-from agent.fees.tariff import (
+from agent.fees.contract import contract_fields
+from agent.fees.contract.binding import Terms
+from agent.fees.contract.tariff import (
     Basis,
     Bearer,
     CapScope,
@@ -34,7 +31,7 @@ from agent.fees.tariff import (
     Tier,
     TierMode,
 )
-from agent.fees.tariff_file import (
+from agent.fees.contract.tariff_file import (
     contract_of,
     example,
     example_names,
@@ -43,7 +40,7 @@ from agent.fees.tariff_file import (
     practice_names,
     read_contract,
 )
-from agent.fees.terms import (
+from agent.fees.contract.terms import (
     FeesTaken,
     ListedFee,
     NothingElseAgreed,
@@ -53,7 +50,10 @@ from agent.fees.terms import (
     SettlementTerms,
     SimTerms,
 )
-from agent.fees.written import NotWritten, minor_of, ppm_of
+from agent.fees.contract.written import NotWritten, minor_of, ppm_of
+from agent.fees.facts import fact_of
+from agent.fees.noted import Noted
+from agent.fees.noting import noted
 from agent.journal.entries import Entry
 from agent.journal.fee_kinds import FeeFact
 from protocol.messages import FeeType, Product, SettlementMode

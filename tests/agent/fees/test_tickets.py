@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.fees.auditor import terms_of
-from agent.fees.terms import TicketAbout
+from agent.fees.audit.auditor import terms_of
+from agent.fees.contract.terms import TicketAbout
 from agent.home import Home
 from agent.journal.keys import verifying_key
 from agent.journal.reader import open_reader

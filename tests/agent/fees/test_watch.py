@@ -14,14 +14,14 @@ import pytest
 
 from agent.custody.witnesses import OwnRecord
 from agent.errors import JournalError
-from agent.fees import watch as watching
+from agent.fees.audit import watch as watching
+from agent.fees.audit.thresholds import Thresholds
+from agent.fees.audit.watch import FeeWatch
 from agent.fees.claim_kinds import Audited, ClaimEvent, ClaimNoted
+from agent.fees.contract.tariff import TariffVersion
+from agent.fees.contract.terms import NothingElseAgreed
 from agent.fees.facts import facts_of
 from agent.fees.noting import note, noted
-from agent.fees.tariff import TariffVersion
-from agent.fees.terms import NothingElseAgreed
-from agent.fees.thresholds import Thresholds
-from agent.fees.watch import FeeWatch
 from agent.home import Home
 from agent.journal import keys
 from agent.journal.drafting import to_draft

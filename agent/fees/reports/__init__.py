@@ -1,0 +1,1 @@
+"""What is told of a month, of costs, and of other providers' offers."""

@@ -1,0 +1,1 @@
+"""Files of providers and banks, read whole or not at all, and held against the record."""
