@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,17 +17,18 @@ from agent.commands.progress import progress_bar
 from agent.fees.audit.auditor import Auditor
 from agent.fees.audit.recording import RECORDED, audited, recorded_findings, to_record
 from agent.fees.audit.thresholds import thresholds_of
-from agent.fees.claim_kinds import Audited
+from agent.fees.claim_kinds import Audited, FindingRecorded
 from agent.fees.claims.letter import rule_name
 from agent.fees.findings import Confidence, Finding, Verdict
 from agent.fees.noting import noted
 from agent.fees.words import settled_by_words, verdict_name
 from agent.figures import CNY, amount, printable_yuan_sign
 from agent.home import Home
+from agent.journal.fee_kinds import FeeFact
 from agent.journal.keys import verifying_key
 from agent.journal.reader import open_reader
 from agent.language import _, language
-from agent.opening import open_desk
+from agent.opening import open_desk, passphrase_sources
 from agent.report import padded
 
 _PROGRESS_FROM = 20_000
@@ -66,12 +69,8 @@ def audit(
     until = about.last if last is None else last.date()
     found = [one for one in all_found if one.first <= until and one.last >= since]
     if record:
-        with (
-            open_desk(home, record=True) as desk,
-            closing(open_reader(home.journal, verifying_key(home.path))) as journal,
-        ):
-            new = to_record(all_found, recorded_findings(journal))
-            desk.note(noted([*new, replace(about, operator=operator)]))
+        looked = replace(about, operator=operator)
+        _record(home, lambda standing: [*to_record(all_found, standing), looked])
     if as_json:
         say_json(_document(home, found, about, since.isoformat(), until.isoformat()))
     else:
@@ -79,6 +78,25 @@ def audit(
         _tell(found, about)
     stands = any(one.verdict in RECORDED and one.confidence is not Confidence.SUSPECT for one in found)
     ctx.exit(1 if strict and stands else 0)
+
+
+def record_findings(home: Home, passphrase: Path | None) -> None:
+    """Have what an audit finds now signed into the record, where it does not stand there yet. Raises as `open_desk` does.
+
+    What it finds no more stays: whoever asks to claim one thing does not take another back.
+    """
+    _record(home, lambda standing: to_record(_audited(home)[0], standing, taking_back=False), passphrase)
+
+
+def _record(
+    home: Home, facts: Callable[[Mapping[str, FindingRecorded]], Sequence[FeeFact]], passphrase: Path | None = None
+) -> None:
+    """facts: of what stands in the record, what is to be added."""
+    with closing(open_reader(home.journal, verifying_key(home.path))) as journal:
+        new = facts(recorded_findings(journal))
+    if new:
+        with open_desk(home, record=True, sources=passphrase_sources(passphrase)) as desk:
+            desk.note(noted(new))
 
 
 def _audited(home: Home) -> tuple[list[Finding], Audited]:
@@ -125,9 +143,11 @@ def finding_document(one: Finding) -> dict[str, object]:
         "charged_minor": one.charged_minor,
         "difference_minor": one.difference_minor,
         "claimed_minor": one.claimed_minor,
+        "owed_by_customer_minor": one.owed_by_customer_minor,
         "currency": one.currency,
         "entries": list(one.entries),
         "settled_by": one.settled_by.value,
+        "also_seen": [rule.value for rule in one.also_seen],
         "facts": dict(one.facts),
     }
 
@@ -141,6 +161,7 @@ def _document(home: Home, found: list[Finding], about: Audited, since: str, unti
         "transactions": about.transactions,
         "unknown": about.unknown,
         "claimed_minor": sum(one.claimed_minor for one in found),
+        "owed_by_customers_minor": sum(one.owed_by_customer_minor for one in found),
         "findings": [finding_document(one) for one in found],
     }
 
@@ -149,7 +170,8 @@ def _tell(found: list[Finding], about: Audited) -> None:
     sign = printable_yuan_sign()
     for one in found:
         click.echo(_line(one, sign))
-        click.echo(f"    {settled_by_words(one)}  {_entries(one)}")
+        also = _("  Also seen: {rules}.").format(rules=", ".join(one.also_seen)) if one.also_seen else ""
+        click.echo(f"    {settled_by_words(one)}{also}  {_entries(one)}")
     over = [one for one in found if one.claimed_minor]
     told = _("{transactions} transactions looked at; {count} findings claim {amount}.").format(
         transactions=about.transactions,
@@ -157,6 +179,14 @@ def _tell(found: list[Finding], about: Audited) -> None:
         amount=amount(sum(one.claimed_minor for one in over), over[0].currency if over else CNY, sign),
     )
     click.echo(told)
+    if over:
+        click.echo(_("To claim it: counterfoil fees claims open --all --operator NAME"))
+    if owed := [one for one in found if one.owed_by_customer_minor]:
+        click.echo(
+            _("Customers owe {amount}: more went back to them than they had paid.").format(
+                amount=amount(sum(one.owed_by_customer_minor for one in owed), owed[0].currency, sign)
+            )
+        )
     if about.unknown:
         click.echo(
             _(

@@ -56,6 +56,19 @@ class Confidence(StrEnum):
     """A person should look; no money is claimed."""
 
 
+class Debtor(StrEnum):
+    """Who owes the money that a finding is about."""
+
+    PROVIDER = "provider"
+    CUSTOMER = "customer"
+    """More went back to him than he had paid (D07): he owes it to the merchant."""
+    MERCHANT = "merchant"
+    """It was taken from a customer who did not owe it (D04, D20): it goes back to him."""
+
+
+_DEBTORS = {Rule.D04: Debtor.MERCHANT, Rule.D07: Debtor.CUSTOMER, Rule.D20: Debtor.MERCHANT}
+
+
 class SettledBy(StrEnum):
     """What would settle a finding; `agent.fees.words` has the sentences."""
 
@@ -82,9 +95,9 @@ class Finding:
     """What one detector says of one thing. Amounts are minor units of `currency`.
 
     subject: what it is about, the same whenever it is found again; with the rule it makes `name`. first, last: local dates
-    of what it is about. difference_minor: what is claimed (OVER), or what it is about otherwise; 0 for a loser of the
-    precedence, which then says in `instead_of` what claims that money. entries: journal sequence numbers, the evidence.
-    facts: numbers and codes for the words.
+    of what it is about. difference_minor: what is claimed (OVER), or what it is about otherwise. entries: journal sequence
+    numbers, the evidence. facts: numbers and codes for the words. also_seen: the rules that would have found something on
+    the same fee line of that transaction by themselves; they claim nothing of it, for money is claimed once.
     """
 
     rule: Rule
@@ -110,12 +123,26 @@ class Finding:
 
     @property
     def claimed_minor(self) -> int:
-        """What it adds to a claim."""
+        """What it adds to a claim on the provider."""
         return claimed(self.rule, self.verdict, self.confidence, self.difference_minor)
+
+    @property
+    def owed_by_customer_minor(self) -> int:
+        """What a customer owes the merchant by it."""
+        owes = debtor(self.rule) is Debtor.CUSTOMER
+        return self.difference_minor if owes and _is_owed(self.verdict, self.confidence) else 0
+
+
+def debtor(rule: Rule) -> Debtor:
+    """Who owes what the rule finds."""
+    return _DEBTORS.get(rule, Debtor.PROVIDER)
 
 
 def claimed(rule: Rule, verdict: Verdict, confidence: Confidence, difference_minor: int) -> int:
-    """What a finding adds to a claim: OVER alone, no suspect, and not what was taken from a customer (D04), who asks
-    for it himself."""
-    counts = verdict is Verdict.OVER and confidence is not Confidence.SUSPECT and rule is not Rule.D04
+    """What a finding adds to a claim on the provider: OVER alone, no suspect, and only what the provider owes."""
+    counts = debtor(rule) is Debtor.PROVIDER and _is_owed(verdict, confidence)
     return difference_minor if counts else 0
+
+
+def _is_owed(verdict: Verdict, confidence: Confidence) -> bool:
+    return verdict is Verdict.OVER and confidence is not Confidence.SUSPECT

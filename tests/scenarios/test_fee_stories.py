@@ -123,21 +123,16 @@ def test_li_twenty_yuan_too_much_went_back_and_twenty_more_were_taken(tmp_path: 
     assert set(found) == {"D07", "D20"}
     back, again = found["D07"], found["D20"]
     assert (back["verdict"], back["expected_minor"], back["charged_minor"]) == ("OVER", 36_800, 38_800)
-    assert back["difference_minor"] == back["claimed_minor"] == 2_000
+    assert (back["difference_minor"], back["claimed_minor"], back["owed_by_customer_minor"]) == (2_000, 0, 2_000)
     assert (again["verdict"], again["difference_minor"], again["claimed_minor"]) == ("NEEDS_EVIDENCE", 2_000, 0)
     assert (again["first"], again["settled_by"]) == ("2026-03-12", "customer")
     kinds = [shop.ask("journal", "show", str(seq))["kind"] for seq in again["entries"]]
     assert kinds == ["terminal.transaction"] * 2, "the refund that failed, and the sale that was keyed instead"
 
-    claim = shop.claim(2_000, "D07", "2026-03-13")
-    assert "20.00" in shop.letter(claim, tmp_path / "letter.txt")
-    shop.event(claim, "raised", "2026-03-13", "--channel", "phone")
-    denied = shop.event(claim, "denied", "2026-03-16", "--note", "ask the customer")
-    assert (denied["state"], denied["open"]) == ("denied", True) and "escalated" in denied["next"]
-    shop.event(claim, "escalated", "2026-03-17", "--channel", "letter")
-    shop.event(claim, "admitted", "2026-03-20", "--cause", "operating_error")
-    assert shop.credited(claim, "20.00", "2026-03-23")["state"] == "credited"
-    assert shop.event(claim, "closed", "2026-03-23")["state"] == "closed"
+    audit = shop.ask("fees", "audit", "--record", "--operator", "店主")
+    assert (audit["claimed_minor"], audit["owed_by_customers_minor"]) == (0, 2_000), "the customer owes it"
+    refused(shop.run("fees", "claims", "open", back["finding"], "--operator", "店主"), 1, "customer")
+    assert shop.ask("fees", "claims", "list")["unclaimed"] == []
     shop.verified()
 
 

@@ -13,6 +13,8 @@ from datetime import date
 from typing import Protocol
 
 from agent.fees import calculation
+from agent.fees.audit import given_back
+from agent.fees.audit.also_seen import AlsoSeen
 from agent.fees.audit.book import Book
 from agent.fees.audit.detectors.batch_net import BatchNet
 from agent.fees.audit.detectors.doubles import DoubleRefund, DoubleSale
@@ -51,7 +53,7 @@ from agent.fees.contract.tariff import FeeBasis, TariffVersion
 from agent.fees.findings import Finding, Verdict
 from agent.fees.statements.statement_match import statement_index
 from agent.journal.entries import Entry
-from protocol.messages import FeeType, Outcome, Product
+from protocol.messages import FeeType, Outcome, Product, TransactionKind
 
 
 class Detector(Protocol):
@@ -70,6 +72,9 @@ class Audit:
         self._tariffs: dict[tuple[Product, date], tuple[TariffVersion | None, str | None]] = {}
         self._found: dict[str | int, dict[str, Finding]] = defaultdict(dict)
         """Those of a transaction by its entry, others by their own names."""
+        self._back: dict[int, int] = {}
+        """By a sale's entry: what its refunds have given back of its MDR beyond what was due."""
+        self._also = AlsoSeen(terms)
         self._month, self._unjudged = MonthTotal(terms, thresholds), Unjudged()
         self._rates, self._nets = Rates(terms, thresholds), BatchNet()
         late, over_refund = LateInstant(terms, thresholds), OverRefund(terms, thresholds)
@@ -132,9 +137,15 @@ class Audit:
 
     def findings(self, at: int) -> list[Finding]:
         """All that stands at ms UTC, in the order of its dates. Batches of days before are over; nothing else changes."""
-        now = Now(self._book.day_of(at), at)
-        self._hear(self._book.until(now.day))
-        found = {name: one for kept in self._found.values() for name, one in kept.items()}
+        self._hear(self._book.until(self._book.day_of(at)))
+        now = Now(self._book.day_of(at), at, dict(self._back))
+        found: dict[str, Finding] = {}
+        for key, kept in self._found.items():
+            if type(key) is int and (back := self._back.get(key)):
+                less, now.back[key] = given_back.lessened(kept.values(), back)
+                found |= less
+            else:
+                found |= kept
         for detector in self._all:
             found |= {one.name: one for one in detector.judge(now)}
         found |= {one.name: one for one in map(stray, self._book.strays(now.day))}
@@ -174,10 +185,26 @@ class Audit:
                 self._rates.judge(replace(line, charged_minor=line.expected_minor, late=True))
         found = {one.name: one for detector in self._of_lines for one in detector.judge(moment)}
         if found:
-            self._found[seq] = found
+            self._found[seq] = self._also.named(found, moment)
+        if moment.original is not None:
+            self._came_back(moment, moment.original)
         if (line := rate_line(moment)) is not None:
             self._rates.judge(line)
         self._add_up(moment, sum(one.difference_minor for one in found.values()), line, 1)
+
+    def _came_back(self, refund: Settling, sale: Sold) -> None:
+        """What a refund, now judged, gave back of its sale's MDR; the month expects no more to come back than is claimed."""
+        version, refunded, returned = self._tariff(sale.product, sale.day)[0], sale.refunded_minor, sale.returned_minor
+        if version is None or refund.trade.kind is not TransactionKind.REFUND:
+            return
+        if refund.trade.outcome is Outcome.APPROVED and not refund.undone:
+            refunded += refund.trade.amount_minor
+            returned += max(-refund.net.get(FeeType.MDR, 0), -(refund.expected_minor or 0))
+        before, back = self._back.pop(sale.seq, 0), given_back.too_much(version, sale, refunded, returned)
+        if back:
+            self._back[sale.seq] = back
+        over = max(0, sale.mdr_minor - given_back.right_mdr(version, sale))
+        self._month.add(sale.day, sale.currency, min(back, over) - min(before, over), 0)
 
     def _add_up(self, on: Settling, off: int, line: RateLine | None, sign: int) -> None:
         """Into the month's total, or (-1) out of it. off: what findings of the transaction come to; line: of its rate."""

@@ -214,10 +214,12 @@ class RateLine:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """Somebody asks what stands. day: the local date, at: ms UTC of the home's clock."""
+    """Somebody asks what stands. day: the local date, at: ms UTC of the home's clock. back: by a sale's entry, what its
+    refunds gave back of its MDR beyond what was due, and no finding of the sale itself was lessened by."""
 
     day: date
     at: int
+    back: dict[int, int] = field(default_factory=dict)
 
 
 Moment = Seen | Settling | RateLine | OwnFee | SettlementTold | BatchTraded | DepositTold | DeviceTold | Now

@@ -28,11 +28,13 @@ def recorded_findings(journal: Reader) -> dict[str, FindingRecorded]:
     return standing
 
 
-def to_record(found: Iterable[Finding], standing: Mapping[str, FindingRecorded]) -> list[FeeFact]:
-    """What the record does not say yet."""
+def to_record(
+    found: Iterable[Finding], standing: Mapping[str, FindingRecorded], *, taking_back: bool = True
+) -> list[FeeFact]:
+    """What the record does not say yet. taking_back: of what is found no more, too."""
     now = {one.name: _recorded(one) for one in found if one.verdict in RECORDED}
     new: list[FeeFact] = [fact for name, fact in now.items() if standing.get(name) != fact]
-    return new + [FindingSuperseded(finding=name) for name in standing if name not in now]
+    return new + [FindingSuperseded(finding=name) for name in standing if taking_back and name not in now]
 
 
 def audited(found: Iterable[Finding], about: Audited) -> Audited:
@@ -62,4 +64,5 @@ def _recorded(one: Finding) -> FindingRecorded:
         currency=one.currency,
         entries=one.entries[:_MOST_ENTRIES],
         settled_by=one.settled_by,
+        also_seen=tuple(rule.value for rule in one.also_seen),
     )

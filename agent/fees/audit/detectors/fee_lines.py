@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from agent.fees import calculation
+from agent.fees.audit import given_back
 from agent.fees.audit.moments import FeeLine, Moment, RateLine, Settling
 from agent.fees.contract.binding import Terms
 from agent.fees.contract.tariff import Basis, FeeBasis, FeeReturn, TariffVersion
@@ -181,14 +182,7 @@ class RefundCost:
         if fee > allowed:
             moment.seen.append(self.rule)
             yield _finding(self.rule, moment, allowed, fee, **named, **_signed(version), facts={"of": "refund_fee"})
-        target = calculation.returned_so_far(
-            version,
-            sale.amount_minor,
-            sale.mdr_minor
-            if sale.right_minor is None
-            else sale.right_minor,  # what is too much of it others have claimed
-            min(sale.amount_minor, sale.refunded_minor + trade.amount_minor),
-        )
+        target = given_back.target(version, sale, sale.refunded_minor + trade.amount_minor)
         if target is None:
             if sale.mdr_minor or given:
                 yield _finding(
@@ -212,8 +206,9 @@ class AboveCap:
 
     rule = Rule.D02
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+    def __init__(self, terms: Terms, *, alone: bool = False) -> None:
+        """alone: whatever D03 says of it."""
+        self._terms, self._alone = terms, alone
 
     def judge(self, moment: Moment) -> Iterable[Finding]:
         if not isinstance(moment, Settling) or not _is_rated(moment):
@@ -224,7 +219,7 @@ class AboveCap:
         if most is None or charged <= most:
             return ()
         uncapped = calculation.mdr(replace(version, cap_minor=None), moment.trade.amount_minor)
-        if charged != uncapped and _charged_as(self._terms, moment) is not None:
+        if not self._alone and charged != uncapped and _charged_as(self._terms, moment) is not None:
             return ()
         moment.left[FeeType.MDR] = 0
         moment.seen.append(self.rule)

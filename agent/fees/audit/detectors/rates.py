@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -66,6 +66,8 @@ class _Bucket:
     silent: _Run = field(default_factory=lambda: _Run(0, 0))
     """Too high, and at the cap or the minimum: they say nothing of a rate, and are claimed with a run that they fit."""
     under: _Run = field(default_factory=lambda: _Run(0, 0))
+    back: Mapping[int, int] = field(default_factory=dict)
+    """`Now.back`: it changes what is claimed of a line, and not what the line says of a rate."""
 
     def forget(self, seq: int) -> None:
         """What is said of that sale; and what it said of a run's rate."""
@@ -94,7 +96,7 @@ class Rates:
         if isinstance(moment, RateLine):
             self._take(moment)
         elif isinstance(moment, Now):
-            return self._findings()
+            return (one for one in self._findings(moment.back) if one.difference_minor)  # 0: it has all come back
         return ()
 
     def _take(self, line: RateLine) -> None:
@@ -121,8 +123,9 @@ class Rates:
         run.add(line)
         bucket.over.append(run)
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self, back: Mapping[int, int]) -> Iterator[Finding]:
         for bucket in self._buckets.values():
+            bucket.back = back
             fired = [self._fires(run) for run in bucket.over]
             rest = [line for run, fires in zip(bucket.over, fired, strict=True) if not fires for line in _lines(run)]
             rest += _lines(bucket.silent)
@@ -250,7 +253,10 @@ def _agreed_ppm(version: TariffVersion) -> int:
 
 
 def _summed(rule: Rule, bucket: _Bucket, lines: list[_Line], subject: str, **more: object) -> Finding:
-    expected, charged = sum(line[3] for line in lines), sum(line[4] for line in lines)
+    came_back = sum(min(bucket.back.get(line[0], 0), max(0, line[4] - line[3])) for line in lines) if bucket.back else 0
+    expected, charged = sum(line[3] for line in lines), sum(line[4] for line in lines) - came_back
+    if came_back:
+        more["facts"] = {**more["facts"], "came_back_minor": str(came_back)}  # type: ignore[dict-item]
     made: dict[str, object] = {
         "rule": rule,
         "subject": subject,
