@@ -54,6 +54,8 @@ class NoticeCode(StrEnum):
     """The whole record was verified beside the work, and is not as it was signed: no money request goes out."""
     FEES_OVER = "fees_over"
     """An audit found that too much was taken, and no claim says so yet."""
+    TARIFF_ASKS = "tariff_asks"
+    """A dearer price was proposed, and waits for the merchant's answer."""
     AUDIT_DUE = "audit_due"
     """For a week nobody has looked at what the audit finds."""
     RECORDING_STOPPED = "recording_stopped"

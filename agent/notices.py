@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from agent.fees.quote_words import percent
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.views import LinkState, Notice, NoticeCode, PairingFailed
-from agent.wording import kind_name
+from agent.wording import kind_name, product_name
 from protocol.tickets import NO_TICKET, ticket_in
 
 
@@ -191,6 +192,8 @@ def _words(notice: Notice) -> tuple[str, str]:  # noqa: PLR0911, PLR0912  a tabl
                 _("Too much was taken: {count} findings, {amount}.").format(count=facts.get("count", "0"), amount=told),
                 _("See why with: counterfoil fees audit; ask for it with: counterfoil fees claims open --all"),
             )
+        case NoticeCode.TARIFF_ASKS:
+            return _asked(facts)
         case NoticeCode.AUDIT_DUE:
             return (
                 _("Nobody has looked at the fees for {days} days.").format(days=facts.get("days", "")),
@@ -289,6 +292,38 @@ def _request(facts: dict[str, str]) -> str:
     if "amount_minor" in facts and "currency" in facts:
         parts.append(amount(int(facts["amount_minor"]), int(facts["currency"]), printable_yuan_sign()))
     parts.append(_("reference {reference}").format(reference=facts.get("reference", "?")))
+    return _(", ").join(parts)
+
+
+def _asked(facts: dict[str, str]) -> tuple[str, str]:
+    """A price that was proposed (`agent.fees.contract.asked`)."""
+    target = facts.get("target", "?")
+    what = _("The provider wants a higher price, {product}: {old} now, {new} then.").format(
+        product=product_name(facts.get("product", "")), old=_price(facts, "old_"), new=_price(facts, "")
+    )
+    if facts.get("from"):
+        what += " " + _("Once you accept, it holds from {day}; until then the old one.").format(day=facts["from"])
+    else:
+        what += " " + _("When it was published is not known; until you accept, the old one holds.")
+    return what, _(
+        "Answer with: counterfoil fees tariff refuse {target} --operator NAME; or consent, if you agree to it"
+    ).format(target=target)
+
+
+def _price(facts: dict[str, str], prefix: str) -> str:
+    currency, sign = int(facts.get("currency", "156")), printable_yuan_sign()
+
+    def money(name: str) -> str:
+        return amount(int(facts[prefix + name]), currency, sign)
+
+    if f"{prefix}low_ppm" not in facts:
+        return _("none known")
+    ends = [percent(int(facts[f"{prefix}{end}_ppm"])) for end in ("low", "high")]
+    parts = ["-".join(dict.fromkeys(ends))]
+    parts += [_("at most {amount}").format(amount=money("cap_minor"))] if f"{prefix}cap_minor" in facts else []
+    parts += [_("at least {amount}").format(amount=money("minimum_minor"))] if f"{prefix}minimum_minor" in facts else []
+    if f"{prefix}per_item_minor" in facts:
+        parts.append(_("{amount} more for each").format(amount=money("per_item_minor")))
     return _(", ").join(parts)
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from agent.errors import HomeError
+from agent.fees.audit.thresholds import FeeSettings
 from agent.language import _
 from protocol.dialect import DIALECTS, dialect
 
@@ -40,8 +41,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     terminal: the id of the one terminal this home belongs to. simulated: True in a home of demo and training, whose journal
     and papers say so. port: a device path or a pyserial URL. dialect: a name of `protocol.dialect.DIALECTS`. line_rate: bits
     a second, the one the acknowledgement timers reckon with where the port has none. line_format: data bits, parity and stop
-    bits. Both are the dialect's own where they are not given. time_zone: the merchant's. fees_alert_percent: a month whose
-    fees are by more above what was expected is an alert. witness: who is asked to sign the record's heads.
+    bits. Both are the dialect's own where they are not given. time_zone: the merchant's. fees: where the audit of fees draws
+    its lines. witness: who is asked to sign the record's heads.
     """
 
     terminal: str
@@ -51,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     line_rate: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 0
     line_format: Literal["", "8N1", "7E1"] = ""
     time_zone: str = "Asia/Shanghai"
-    fees_alert_percent: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 3
+    fees: FeeSettings = FeeSettings()
     witness: tuple[WitnessAt, ...] = ()
 
     def __post_init__(self) -> None:
@@ -92,9 +93,14 @@ def read_settings(path: Path) -> Settings:
 
 
 def write_settings(path: Path, settings: Settings) -> None:
-    """Write HOME/settings.toml."""
-    names = [name for name in settings.__struct_fields__ if name != "witness"]
+    """Write HOME/settings.toml; of the fees only what is not the default."""
+    names = [name for name in settings.__struct_fields__ if name not in ("fees", "witness")]
     lines = [f"{name} = {_toml(getattr(settings, name))}\n" for name in names]
+    usual = msgspec.structs.asdict(FeeSettings())
+    fees = [
+        f"{n} = {_toml(value)}\n" for n, value in msgspec.structs.asdict(settings.fees).items() if value != usual[n]
+    ]
+    lines += ["\n[fees]\n", *fees] if fees else []
     path.write_text("".join(lines) + _tables(settings.witness), encoding="utf-8")
 
 

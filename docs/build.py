@@ -298,19 +298,22 @@ def transbank_terminal_states() -> str:
 
 
 def fee_thresholds() -> str:
-    """The lines that detectors draw; two settings that share a docstring share a row."""
-    (about,) = (one for one in ast.parse(inspect.getsource(thresholds)).body if isinstance(one, ast.ClassDef))
-    defaults, rows, named = thresholds.Thresholds(), [], []
+    """The settings of fees; two that share a docstring share a row."""
+    tree = ast.parse(inspect.getsource(thresholds)).body
+    (about,) = (one for one in tree if isinstance(one, ast.ClassDef) and one.name == thresholds.FeeSettings.__name__)
+    defaults, ranges, rows, named = thresholds.FeeSettings(), thresholds.RANGES, [], []
     for node in about.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             named.append(node.target.id)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and named:
             rule, _colon, what = str(node.value.value).partition(": ")
-            if rule in set(Rule):
-                fields = ", ".join(f"`{name}` {getattr(defaults, name)}" for name in named)
-                rows.append((rule, rule_name(Rule(rule), "en"), fields, what))
+            fields = ", ".join(f"`{name}` {json.dumps(getattr(defaults, name))}" for name in named)
+            spans = ", ".join(
+                f"{one.least} to {one.most}" if (one := ranges.get(name)) else "true, false" for name in named
+            )
+            rows.append((rule, rule_name(Rule(rule), "en") if rule in set(Rule) else "", fields, spans, what))
             named = []
-    return _table(("rule", "", "setting and default", "what"), *sorted(rows))
+    return _table(("rule", "", "setting and default", "may be", "what"), *sorted(rows))
 
 
 WRONG: Mapping[str, Callable[[], list[str]]] = {"coverage.md": requirements.problems}

@@ -72,6 +72,7 @@ def test_settings_are_told_with_their_defaults() -> None:
         for name, default in fields.items()
     }
     expected |= dict.fromkeys([name for name, default in fields.items() if default in ("", 0)], "the dialect's")
+    expected |= {"fees": "as there"}
     assert {name: default.strip("` ") for name, default in rows.items() if name in expected} == expected
 
 

@@ -9,16 +9,19 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.errors import CounterfoilError
 from agent.fees.audit.auditor import Auditor
-from agent.fees.audit.recording import audited, recorded_findings, to_record
+from agent.fees.audit.recording import audited, to_record
 from agent.fees.audit.thresholds import Thresholds
 from agent.fees.claim_kinds import Audited, FindingRecorded
-from agent.fees.claims.claims import claims_of
+from agent.fees.claims.claims import Claims
+from agent.fees.contract.asked import asked
+from agent.fees.contract.binding import Terms
 from agent.fees.findings import Finding
 from agent.home import Home
 from agent.journal import engine
@@ -36,8 +39,6 @@ CHANGE_MS = 60_000
 """How long to wait for something new before time itself is looked at."""
 CALM_S = 2
 """What comes together is judged together."""
-REMIND_DAYS = 7
-"""A merchant who has looked at no audit for so long is reminded (docs/domain.md 4-03)."""
 
 T = TypeVar("T")
 
@@ -58,9 +59,13 @@ class FeeWatch:
 
     def __init__(self, home: Home, thresholds: Thresholds, record: Recorder) -> None:
         self._home, self._zone, self._record = home, ZoneInfo(thresholds.time_zone), record
-        self._auditor = Auditor(thresholds)
+        self._auditor, self._remind_days = Auditor(thresholds), thresholds.remind_days
+        self._claims = Claims()
         self._standing: dict[str, FindingRecorded] = {}
-        self._unclaimed: tuple[int, int, int] = (0, 0, CNY)
+        self._unclaimed: dict[int, tuple[int, int]] = {}
+        """Currency: how many findings no claim asks for, and how much they come to."""
+        self._asked_of: tuple[Terms, date] | None = None
+        self._asked: tuple[Notice, ...] = ()
         self._seen_by_a_person: int | None = None
         self._audited_to: date | None = None
         self._stop = threading.Event()
@@ -75,11 +80,13 @@ class FeeWatch:
 
     def notices(self, at: int) -> tuple[Notice, ...]:
         """What of the fees needs a person now. at: the home's time, ms UTC."""
-        count, minor, currency = self._unclaimed
-        facts = {"count": str(count), "minor": str(minor), "currency": str(currency)}
-        found = [Notice(NoticeCode.FEES_OVER, at, facts)] if count else []
-        since = self._seen_by_a_person
-        if since is not None and at - since >= REMIND_DAYS * 86_400_000:
+        found = [
+            Notice(NoticeCode.FEES_OVER, at, {"count": str(count), "minor": str(minor), "currency": str(currency)})
+            for currency, (count, minor) in sorted(self._unclaimed.items())
+        ]
+        found += [replace(one, at=at) for one in self._asked]
+        since = self._seen_by_a_person  # a person looks at what is charged; what is asked stands by itself
+        if since is not None and at - since >= self._remind_days * 86_400_000:
             found.append(Notice(NoticeCode.AUDIT_DUE, at, {"days": str((at - since) // 86_400_000)}))
         return tuple(found)
 
@@ -102,19 +109,32 @@ class FeeWatch:
 
     def _look(self, journal: Reader) -> None:
         self._auditor.catch_up(journal)
-        self._standing = recorded_findings(journal)
-        claims = claims_of(journal)
-        left = [(name, claims.claimable(name)) for name in claims.all_claimable()]
-        currency = claims.findings[left[0][0]].fact.currency if left else CNY
-        self._unclaimed = (len(left), sum(minor for _name, minor in left), currency)
+        claims = self._claims.copy()  # one that cannot be read leaves nothing half taken
+        claims.catch_up(journal)
+        self._claims = claims
+        self._standing = {name: one.fact for name, one in claims.findings.items() if one.superseded is None}
+        unclaimed: dict[int, tuple[int, int]] = {}
+        for name in claims.all_claimable():
+            currency = claims.findings[name].fact.currency
+            count, minor = unclaimed.get(currency, (0, 0))
+            unclaimed[currency] = (count + 1, minor + claims.claimable(name))
+        self._unclaimed = unclaimed
         terms = self._auditor.terms
         self._seen_by_a_person = None
+        if terms is not None:
+            self._ask(terms)
         if terms is not None and terms.versions:
-            audits = list(journal.all_of((Audited.kind,)))
-            by_hand = [entry for entry in audits if "operator" in entry.body]
-            by_itself = [str(entry.body["last"]) for entry in audits if "operator" not in entry.body]
-            self._audited_to = date.fromisoformat(by_itself[-1]) if by_itself else None
-            self._seen_by_a_person = by_hand[-1].at if by_hand else journal.entry(0).at
+            by_hand = [seq for seq, audit in claims.audits.items() if audit.operator is not None]
+            by_itself = [audit.last for audit in claims.audits.values() if audit.operator is None]
+            self._audited_to = by_itself[-1] if by_itself else None
+            self._seen_by_a_person = journal.entry(by_hand[-1] if by_hand else 0).at
+
+    def _ask(self, terms: Terms) -> None:
+        """What waits for an answer today; looked for again when something new is known of the contract, or the day ends."""
+        now = self._record.now()
+        today = datetime.fromtimestamp(now // 1000, self._zone).date()
+        if self._asked_of is None or self._asked_of[0] is not terms or self._asked_of[1] != today:
+            self._asked, self._asked_of = asked(terms, today, now), (terms, today)
 
     def _tell(self) -> None:
         """What the record does not say yet; once a day, that it was looked at."""

@@ -17,10 +17,11 @@ from agent.errors import JournalError
 from agent.fees.audit import watch as watching
 from agent.fees.audit.thresholds import Thresholds
 from agent.fees.audit.watch import FeeWatch
-from agent.fees.claim_kinds import Audited, ClaimEvent, ClaimNoted
-from agent.fees.contract.tariff import TariffVersion
+from agent.fees.claim_kinds import Audited, ClaimEvent, ClaimNoted, FindingRecorded
+from agent.fees.contract.tariff import TariffAnswer, TariffVersion
 from agent.fees.contract.terms import NothingElseAgreed
 from agent.fees.facts import facts_of
+from agent.fees.findings import Confidence, Rule, SettledBy, Verdict
 from agent.fees.noting import note, noted
 from agent.home import Home
 from agent.journal import keys
@@ -32,9 +33,10 @@ from agent.journal.kinds import Fact, TerminalSaid
 from agent.journal.reader import Head, Reader, open_reader
 from agent.journal.store import Journal
 from agent.notice_types import NoticeCode
+from agent.notices import words
 from agent.opening import make_home
 from agent.settings import Settings
-from protocol.messages import Product, Settlement
+from protocol.messages import Product, Settlement, TariffNotice
 from protocol.money import CNY, Money
 from tests.agent.fees.month_record import TERMINAL, ZONE, Record, shanghai, tariff
 from tests.conftest import until
@@ -100,8 +102,12 @@ class Owner:
             if "batch" in draft.body:
                 self.trade.drafts[place] = replace(draft, body={**draft.body, "batch": batch})
         self._settle(on, batch, len(fees), sum(fees))
+        self.at = max(self.at, shanghai(f"{on} 23:05"))
+        self.tell()
+
+    def tell(self) -> None:
+        """What the terminal has said since the last time."""
         with self._changed:
-            self.at = max(self.at, shanghai(f"{on} 23:05"))
             self._moved(self._journal.append(self.trade.drafts[self._told :], self.at))
             self._told = len(self.trade.drafts)
 
@@ -287,6 +293,65 @@ def test_what_was_found_is_a_notice_until_it_is_claimed(owner: Owner, watch: Cal
     owner.at = shanghai("2026-03-03 08:00")
     owner.say(claim)
     until(lambda: one.notices(owner.at) == ())
+
+
+def over(subject: str, minor: int, currency: int) -> FindingRecorded:
+    return FindingRecorded(
+        finding=subject * 12, rule=Rule.D19, verdict=Verdict.OVER, confidence=Confidence.CERTAIN, subject=subject,
+        first=date(2026, 3, 1), last=date(2026, 3, 1), difference_minor=minor, currency=currency, entries=(),
+        settled_by=SettledBy.NOTHING,
+    )  # fmt: skip
+
+
+def test_amounts_of_two_currencies_are_two_notices(owner: Owner, watch: Callable[[], FeeWatch]) -> None:
+    owner.broken = JournalError("The disk is full.", "Make room.")  # else what no audit finds is superseded
+    owner.say(over("a", 100, CNY), over("b", 30, 840), over("c", 7, CNY))
+    one = watch()
+    until(lambda: one.notices(owner.at))
+    assert [notice.facts for notice in one.notices(owner.at)] == [
+        {"count": "2", "minor": "107", "currency": "156"},
+        {"count": "1", "minor": "30", "currency": "840"},
+    ]
+
+
+def propose(owner: Owner, ppm: int, cap: int | None, published: str = "2026-03-01", begins: str = "2026-03-10") -> None:
+    owner.trade.number += 1
+    said = TariffNotice(
+        number=owner.trade.number, at=owner.at, notice="2026-07", product=Product.CREDIT, rate_ppm=ppm,
+        cap=None if cap is None else Money(cap), effective_from=shanghai(f"{begins} 00:00"),
+        published=shanghai(f"{published} 09:00"), text="Rates change",
+        text_sha256=bytes(32),
+    )  # fmt: skip
+    fact = TerminalSaid(terminal=TERMINAL, log_epoch="e1", sha256=bytes(32), message=said)
+    owner.trade.drafts.append(to_draft(fact, lambda _token: bytes(32)))
+    owner.tell()
+
+
+@pytest.mark.requirement("4-09", "D01")
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_raise_that_waits_is_told_until_it_is_answered(
+    owner: Owner, watch: Callable[[], FeeWatch], accepted: bool
+) -> None:
+    owner.say(tariff("credit", 6000, cap_minor=2_000))
+    propose(owner, 6300, 3_000)
+    one = watch()
+    (asks,) = until(lambda: one.notices(owner.at))
+    assert asks.code is NoticeCode.TARIFF_ASKS and asks.facts["target"] == "2026-07/credit"
+    what, todo = words(asks)
+    # published 1 March: 30 whole days, so 1 April (docs/domain.md §3)
+    for part in ("Credit card", "0.6%, at most ¥20.00 now", "0.63%, at most ¥30.00 then", "2026-04-01"):
+        assert part in what
+    assert "counterfoil fees tariff refuse 2026-07/credit" in todo and "consent" in todo
+    owner.say(TariffAnswer(target="2026-07/credit", accepted=accepted, operator="Zhang"))
+    until(lambda: one.notices(owner.at) == ())
+
+
+def test_a_price_that_is_no_higher_asks_for_nothing(owner: Owner, watch: Callable[[], FeeWatch]) -> None:
+    owner.say(tariff("credit", 6000))
+    propose(owner, 5500, None)
+    one = watch()
+    owner.looked()
+    assert one.notices(owner.at) == ()
 
 
 @pytest.mark.requirement("4-03")
