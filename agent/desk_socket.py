@@ -1,7 +1,7 @@
 """The desk over the home's 0600 socket: JSON lines of the same frozen dataclasses.
 
     -> {"method":"today","arguments":{"date":null,"recent":50}}
-    <- {"result":{…}}   or   {"error":{"kind":"LinkError","what":"…","todo":"…"}}
+    <- {"result":{…}}   or   {"error":{"kind":"LinkError","what":"…","todo":"…"}}, of a file also its "troubles"
 
 One call, one connection: a `wait` that blocks holds up nobody else, and nothing is left over when either end dies.
 """
@@ -98,10 +98,12 @@ class _NoAnswer(errors.HomeError):
     """The call was given to the agent, and what it made of it did not come back."""
 
 
-class _Refusal(msgspec.Struct, frozen=True):
+class _Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str
     what: str
     todo: str
+    troubles: tuple[tuple[int | str, ...], ...] = ()
+    """Of a file that is not taken: line, field and what, as the error has them."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -186,7 +188,8 @@ class _Handler(socketserver.StreamRequestHandler):
             result = getattr(self.server.desk, call.method)(**given)
             answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
         except errors.CounterfoilError as error:
-            answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo))
+            troubles = getattr(error, "troubles", ())
+            answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo, troubles))
         except Exception as error:  # a question that makes no sense is the asker's trouble, not the agent's
             answer = _Answer(error=_Refusal("HomeError", f"{type(error).__name__}: {error}", ""))
         with suppress(OSError):  # the asker has gone
@@ -341,5 +344,6 @@ class SocketDesk:
                 os.close(folder)
         if answer.error is not None:
             kind = _ERRORS.get(answer.error.kind, errors.CounterfoilError)
-            raise kind(answer.error.what, answer.error.todo)
+            told = (answer.error.what, answer.error.todo)
+            raise kind(*told, answer.error.troubles) if answer.error.troubles else kind(*told)
         return msgspec.json.decode(answer.result, type=_RESULTS[method])

@@ -84,7 +84,7 @@ class ContractRefused(CounterfoilError):
 
     exit_code = 1
 
-    def __init__(self, what: str, todo: str, troubles: tuple[tuple[int, str, str], ...]) -> None:
+    def __init__(self, what: str, todo: str, troubles: tuple[tuple[int, str, str], ...] = ()) -> None:
         super().__init__(what, todo)
         self.troubles = troubles
 

@@ -25,7 +25,7 @@ from agent.commands.fees_letter import letter
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.errors import ClaimError
 from agent.fees.claim_kinds import Cause, ClaimEvent, ClaimNoted
-from agent.fees.claims.claim import CHANNELS, OUTCOMES
+from agent.fees.claims.claim import CHANNELS, OUTCOMES, Claim
 from agent.figures import amount, printable_yuan_sign
 from agent.language import _
 from agent.views import Money
@@ -97,13 +97,18 @@ def open_(
 ) -> None:
     """Open a claim for findings of the audit, by their names or unique beginnings of them; for each currency one.
 
+    What the audit finds now is signed into the record first: a claim rests on it.
+
     \b
     Example:
       counterfoil fees claims open --all --operator Wang
     """
+    from agent.commands.fees_audit import record_findings  # noqa: PLC0415  the other commands need no audit
+
     if bool(findings) == every:
         raise click.UsageError(_("Name findings, or say --all."))
     home = home_of(ctx)
+    record_findings(home, passphrase_file)
     looked = look(home)
     held = looked.claims
     names = held.all_claimable() if every else [held.finding(name).fact.finding for name in findings]
@@ -171,10 +176,12 @@ def show(ctx: click.Context, *, claim: str, as_json: bool) -> None:
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="What the provider admits: a refund, or adjusted fees.")
 @click.option("--due", type=day, help="By when the next word or the money is promised.")
 @click.option(
-    "--entry", type=click.IntRange(0, 2**53 - 1), help="The journal's entry of the bank's credit, or of the audit."
+    "--entry",
+    type=click.IntRange(0, 2**53 - 1),
+    help="The journal's entry of the bank's credit, of the audit, or of the event that is taken back.",
 )
 @click.option("--satisfaction", type=click.IntRange(1, 5), help="With rated: 1 to 5.")
-@click.option("--note", help="In your words; it can be erased, its fingerprint stays.")
+@click.option("--note", "--reason", "note", help="In your words; it can be erased, its fingerprint stays.")
 @passphrase_file
 @as_json
 @click.pass_context
@@ -213,10 +220,12 @@ def event(
     written_off    you give up what is outstanding
     rated          how satisfied you are (--satisfaction)
     noted          something said or heard of it
+    retract        an event was noted wrongly: --entry of it, --reason
 
     \b
-    Example:
+    Examples:
       counterfoil fees claims event 3fd6 credited --entry 412 --operator Wang
+      counterfoil fees claims event 3fd6 retract --entry 415 --reason "another's money" --operator Wang
     """
     home = home_of(ctx)
     looked = look(home)
@@ -227,10 +236,12 @@ def event(
             raise click.UsageError(_credits_told(looked, looked.claims.may_pay(found)))
         if minor is None and entry in looked.claims.credits:
             minor = min(found.outstanding_minor, looked.claims.credit_left(entry))
+    if what is ClaimEvent.RETRACT and entry is None:
+        raise click.UsageError(_("Name the entry of the event with --entry: {events}.").format(events=_told(found)))
     fact = ClaimNoted(
         claim=found.name,
         event=what,
-        on=on or max(today_of(looked), found.last_on),
+        on=on or (today_of(looked) if what is ClaimEvent.RETRACT else max(today_of(looked), found.last_on)),
         operator=operator,
         amount=None if minor is None else Money(minor, found.currency),
         entry=entry,
@@ -251,6 +262,11 @@ def event(
     click.echo(summary_line(after, now))
     if now.is_open:
         click.echo(_("What may follow: {events}.").format(events=", ".join(now.next_events)), err=True)
+
+
+def _told(claim: Claim) -> str:
+    """The events of a claim that may be taken back, by their entries."""
+    return ", ".join(f"{e.seq} ({e.fact.on} {e.fact.event})" for e in claim.events[1:]) or "-"
 
 
 def _credits_told(looked: Looked, fitting: list[int]) -> str:

@@ -140,13 +140,13 @@ def claim_document(looked: Looked, claim: Claim) -> dict[str, object]:
             }
             for part in claim.parts
         ],
-        "events": [_event_document(each) for each in claim.events],
+        "events": [_event_document(each, by) for each, by in claim.history],
         "credits": [{"entry": paid.credit, "on": paid.on, "amount_minor": paid.minor} for paid in claim.paid],
         "next": claim.next_events,
     }
 
 
-def _event_document(happened: Happened) -> dict[str, object]:
+def _event_document(happened: Happened, retracted_by: int | None) -> dict[str, object]:
     fact = happened.fact
     told = {
         "amount_minor": None if fact.amount is None else fact.amount.minor,
@@ -158,6 +158,7 @@ def _event_document(happened: Happened) -> dict[str, object]:
         "due": fact.due,
         "satisfaction": fact.satisfaction,
         "note": fact.note,
+        "retracted_by": retracted_by,
     }
     begins: dict[str, object] = {"seq": happened.seq, "event": fact.event, "on": fact.on, "operator": fact.operator}
     return begins | {name: value for name, value in told.items() if value is not None}
@@ -196,8 +197,11 @@ def say_claim(looked: Looked, claim: Claim) -> None:
         elif now.claims_minor != found.difference_minor:
             changed = amount(now.claims_minor, claim.currency, sign)
             click.echo("    " + _("by now the audit says: {money}").format(money=changed))
-    for happened in claim.events:
-        click.echo("  " + _event_line(happened, claim.currency))
+    for happened, by in claim.history:
+        line = _event_line(happened, claim.currency)
+        if by is not None:
+            line = click.style(line, strikethrough=True) + "  " + _("taken back by entry {seq}").format(seq=by)
+        click.echo(f"  [{happened.seq}] {line}")
     if claim.is_open:
         if fitting := looked.claims.may_pay(claim):
             told = _("Credits that may be its money: entries {entries}")

@@ -36,6 +36,8 @@ class ClaimEvent(StrEnum):
     """How satisfied the merchant is with the outcome, 1 to 5; changes no state."""
     NOTED = "noted"
     """Something said or heard of it; changes no state."""
+    RETRACT = "retract"
+    """An earlier event of it was noted wrongly: it stays in the record, and counts no more."""
 
 
 class Cause(StrEnum):
@@ -67,6 +69,9 @@ class FindingRecorded:
     currency: int = means("ISO 4217 numeric code")
     entries: tuple[int, ...] = means("the journal's entries that show it; the first thousand")
     settled_by: SettledBy = means("what would settle it")
+    also_seen: tuple[str, ...] = means(
+        "rules that would have found something there by themselves; they claim nothing", ()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,9 @@ class ClaimNoted:
     amount: Money | None = means(
         "at `opened` what is claimed, at an answer what was admitted, at `credited` what came; minor units", None
     )
-    entry: int | None = means("at `credited`: the entry of the bank's credit; at `adjusted`: of the audit", None)
+    entry: int | None = means(
+        "at `credited`: the entry of the bank's credit; at `adjusted`: of the audit; at `retract`: of the event", None
+    )
     channel: str | None = means("how it was put or answered: `phone`, `chat`, `app`, `letter`, `visit`", None)
     ticket: str | None = means("the provider's number for it", None)
     cause: Cause | None = means("why it happened, as the provider says or as is known", None)

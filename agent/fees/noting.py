@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from agent.errors import JournalError
+from agent.fees.claim_kinds import ClaimNoted
 from agent.fees.claims.claim_checks import ADJUSTED_AFTER, require_claims
+from agent.fees.claims.claims import Claims, claims_of
 from agent.fees.facts import fact_of
 from agent.fees.noted import Noted
+from agent.home import Home
+from agent.journal import engine
 from agent.journal.drafting import to_draft
 from agent.journal.entries import Draft
 from agent.journal.fee_kinds import FeeFact
-from agent.journal.reader import Head
+from agent.journal.keys import verifying_key
+from agent.journal.reader import Head, open_reader
 from agent.journal.store import Journal
 from agent.language import _
 from protocol.masking import mask_text
@@ -36,8 +42,10 @@ def note(
     *,
     time_zone: str = "Asia/Shanghai",
     adjusted_after: int = ADJUSTED_AFTER,
+    known: Claims | None = None,
 ) -> Head:
-    """Append them. at: ms UTC. time_zone: the merchant's. adjusted_after: so many right fees verify an adjustment.
+    """Append them. at: ms UTC. time_zone: the merchant's. adjusted_after: so many right fees verify an adjustment. known:
+    what `claims_before` found, so that only what came since is searched here.
 
     Raises JournalError for what is no fact of fees, or has no place, ClaimError or NotFound for what cannot happen to a
     claim: then nothing is appended. Whoever appends is one at a time, so no other's event comes between the two.
@@ -49,8 +57,17 @@ def note(
             _("What was to be recorded makes no sense: {reason}.").format(reason=error),
             _("Use the same version of counterfoil as the agent that owns this home."),
         ) from error
-    require_claims(journal, at, facts, time_zone=time_zone, adjusted_after=adjusted_after)
+    require_claims(journal, at, facts, time_zone=time_zone, adjusted_after=adjusted_after, known=known)
     return journal.append([_draft(fact) for fact in facts], at)
+
+
+def claims_before(home: Home, told: Sequence[Noted]) -> Claims | None:
+    """The claims so far, read beside the record's owner, so that whoever records need not search all of a long journal;
+    None where no claim is told of, or the owner alone may read. Raises JournalError."""
+    if not any(one.kind == ClaimNoted.kind for one in told) or engine.has_wal_reset_bug():
+        return None
+    with closing(open_reader(home.journal, verifying_key(home.path))) as journal:
+        return claims_of(journal)
 
 
 def _draft(fact: FeeFact) -> Draft:

@@ -185,12 +185,13 @@ class Reader:
         (seq,) = self._one(query, (start, self.size, *marks))
         return None if seq is None else self.entry(seq)
 
-    def all_of(self, beginnings: Iterable[str]) -> Iterator[Entry]:
-        """Every entry whose kind begins with one of these, in order; only those are decoded. Raises JournalDamaged.
+    def all_of(self, beginnings: Iterable[str], start: int = 0) -> Iterator[Entry]:
+        """Every entry from `start` on whose kind begins with one of these, in order; only those are decoded. Raises
+        JournalDamaged.
 
         A kind stands near the end of its entry, after the body: no more of an entry is searched.
         """
-        for some in _ends_with_kind(self._connection, beginnings, self.size):
+        for some in _ends_with_kind(self._connection, beginnings, self.size, start):
             yield from self._entries_where(f"seq IN ({', '.join('?' * len(some))})", some)
 
     # The terminal's event stream
@@ -275,14 +276,16 @@ def last_note(path: Path) -> str:
     return row[0] if row is not None and isinstance(row[0], str) else ""
 
 
-def _ends_with_kind(connection: engine.Connection, beginnings: Iterable[str], size: int) -> Iterator[tuple[int, ...]]:
-    """The seqs of entries whose kind begins so, in order, few at a time."""
+def _ends_with_kind(
+    connection: engine.Connection, beginnings: Iterable[str], size: int, start: int = 0
+) -> Iterator[tuple[int, ...]]:
+    """The seqs of entries from `start` on whose kind begins so, in order, few at a time."""
     marks = [f'"kind":"{beginning}'.encode() for beginning in beginnings]
     tests = " OR ".join(["instr(tail, ?)"] * len(marks))
     tails = f"SELECT seq, substr(CAST(body AS BLOB), -{_TAIL}) AS tail FROM entry WHERE seq >= ? AND seq < ?"  # noqa: S608
     query = f"WITH tails AS MATERIALIZED ({tails}) SELECT seq FROM tails WHERE {tests} ORDER BY seq"  # noqa: S608
     try:
-        for low in range(0, size, _STRETCH):
+        for low in range(start, size, _STRETCH):
             found = connection.execute(query, (low, min(low + _STRETCH, size), *marks)).fetchall()
             for first in range(0, len(found), _CHUNK):
                 yield tuple(seq for (seq,) in found[first : first + _CHUNK])

@@ -22,7 +22,7 @@ OUTCOMES = ("refund", "adjust")
 _ADMISSIONS = frozenset({ClaimEvent.ADMITTED, ClaimEvent.PART_ADMITTED})
 _ANSWERS = _ADMISSIONS | {ClaimEvent.DENIED}
 _WITH_AMOUNT = _ADMISSIONS | {ClaimEvent.CREDITED}
-_WITH_ENTRY = frozenset({ClaimEvent.CREDITED, ClaimEvent.ADJUSTED})
+_WITH_ENTRY = frozenset({ClaimEvent.CREDITED, ClaimEvent.ADJUSTED, ClaimEvent.RETRACT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,26 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What a bank's credit (the entry `credit`, booked on `on`) brought of a claim."""
+    """What a bank's credit (the entry `credit`, booked on `on`) brought of a claim; event: the entry that says so."""
 
     credit: int
     on: date
     minor: int
+    event: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A claim after its events so far. admitted_minor: all that the provider has admitted, what it paid included."""
+    """A claim after its events so far. admitted_minor: all that the provider has admitted, what it paid included.
+
+    events: those that count. taken_back: those that were taken back, and what took them back, which changes nothing else.
+    """
 
     name: str
     currency: int
     parts: tuple[Part, ...]
     events: tuple[Happened, ...]
+    taken_back: tuple[Happened, ...] = ()
     state: ClaimState = ClaimState.OPEN
     admitted_minor: int = 0
     written_off_minor: int = 0
@@ -91,6 +96,13 @@ class Claim:
     def last_on(self) -> date:
         """The date of its newest event."""
         return self.events[-1].fact.on
+
+    @property
+    def history(self) -> tuple[tuple[Happened, int | None], ...]:
+        """Everything noted of it, in order; with what was taken back, the entry that did so."""
+        by = {e.fact.entry: e.seq for e in self.taken_back if e.fact.event is ClaimEvent.RETRACT}
+        whole = sorted((*self.events, *self.taken_back), key=lambda e: e.seq)
+        return tuple((e, by.get(e.seq)) for e in whole)
 
     def day_of(self, *events: ClaimEvent) -> date | None:
         """The date of the first of these events, None where there was none."""
@@ -148,7 +160,7 @@ class Claim:
             case ClaimEvent.ADMITTED | ClaimEvent.PART_ADMITTED:
                 return replace(now, outcome=fact.outcome, admitted_minor=self.credited_minor + amount)
             case ClaimEvent.CREDITED:
-                paid = Paid(fact.entry or 0, credit_on or fact.on, amount)
+                paid = Paid(fact.entry or 0, credit_on or fact.on, amount, happened.seq)
                 admitted = max(self.admitted_minor, self.credited_minor + amount)
                 # What was promised by then may still be on its way.
                 return replace(
@@ -157,6 +169,47 @@ class Claim:
             case ClaimEvent.WRITTEN_OFF:
                 return replace(now, written_off_minor=self.written_off_minor + self.outstanding_minor)
         return now
+
+    def without(self, happened: Happened) -> Claim:
+        """The claim as if the event in the entry that `happened` names had not been. Raises ClaimError where there is none
+        to take back, or what came after it rests on it."""
+        self._check_fields(happened.fact)
+        rest = self.events[1:]
+        wrong = next((e for e in rest if e.seq == happened.fact.entry), None)
+        if wrong is None:
+            raise refused(
+                _("Entry {seq} is no event of claim {claim} that could be taken back.").format(
+                    seq=happened.fact.entry, claim=self.name
+                ),
+                _("See its events with: counterfoil fees claims show {claim}").format(claim=self.name),
+            )
+        booked = {paid.event: paid.on for paid in self.paid}
+        now = replace(self._as_opened(), taken_back=(*self.taken_back, wrong, happened))
+        for event in rest:
+            if event is not wrong:
+                try:
+                    now = now.after(event, booked.get(event.seq))
+                except ClaimError as error:
+                    raise refused(
+                        _("What came later rests on entry {seq}: {event} in entry {later}.").format(
+                            seq=wrong.seq, event=event.fact.event, later=event.seq
+                        ),
+                        _("Take back the later one first."),
+                    ) from error
+        return now
+
+    def _as_opened(self) -> Claim:
+        first = self.events[0]
+        told = first.fact
+        return Claim(
+            name=self.name,
+            currency=self.currency,
+            parts=self.parts,
+            events=(first,),
+            cause=told.cause,
+            ticket=told.ticket,
+            due=told.due,
+        )
 
     def cannot(self, event: ClaimEvent) -> ClaimError:
         """The event does not follow the claim's state; the words name what does."""
@@ -200,7 +253,7 @@ class Claim:
                     ),
                     _("See: counterfoil fees claims event --help"),
                 )
-        if fact.on < self.last_on:
+        if fact.on < self.last_on and fact.event is not ClaimEvent.RETRACT:  # the date may be what was wrong
             raise refused(
                 _("{day} is before the last event of claim {claim}, which is of {last}.").format(
                     day=fact.on, claim=self.name, last=self.last_on

@@ -8,28 +8,40 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from agent.fees.audit.thresholds import FeeSettings
 from agent.fees.claim_kinds import ClaimEvent, ClaimNoted
 from agent.fees.claims.claim import Claim, refused
-from agent.fees.claims.claims import Claims, claims_of
+from agent.fees.claims.claims import Claims
 from agent.journal.entries import Entry
 from agent.journal.fee_kinds import FeeFact
 from agent.journal.reader import Reader
 from agent.language import _
 from protocol.messages import FeeType, Outcome, Product, TransactionKind
 
-ADJUSTED_AFTER = 10
-"""An adjustment is verified by so many right fees after it (docs/domain.md §4: N)."""
+ADJUSTED_AFTER = FeeSettings().adjusted_after
+"""An adjustment is verified by so many right fees after it (docs/domain.md §4: N), where the settings have no other."""
 _SALES = frozenset({TransactionKind.SALE, TransactionKind.PRE_AUTH_COMPLETION})
-_WITH_REASON = frozenset({ClaimEvent.WITHDRAWN, ClaimEvent.WRITTEN_OFF, ClaimEvent.NOTED})
+_WITH_REASON = frozenset({ClaimEvent.WITHDRAWN, ClaimEvent.WRITTEN_OFF, ClaimEvent.NOTED, ClaimEvent.RETRACT})
 
 
 def require_claims(
-    journal: Reader, at: int, new: Sequence[FeeFact], *, time_zone: str, adjusted_after: int = ADJUSTED_AFTER
+    journal: Reader,
+    at: int,
+    new: Sequence[FeeFact],
+    *,
+    time_zone: str,
+    adjusted_after: int = ADJUSTED_AFTER,
+    known: Claims | None = None,
 ) -> None:
-    """That the facts, appended now (ms UTC), leave every claim in order. Raises ClaimError, NotFound, JournalDamaged."""
+    """That the facts, appended now (ms UTC), leave every claim in order. Raises ClaimError, NotFound, JournalDamaged.
+
+    known: the claims of a beginning of the journal, which are left as they are: only what came after it is searched.
+    """
     if not any(isinstance(fact, ClaimNoted) for fact in new):
         return
-    claims, size = claims_of(journal), journal.size
+    claims = Claims() if known is None else known.copy()
+    claims.catch_up(journal)
+    size = claims.size
     for seq, fact in enumerate(new, size):
         if isinstance(fact, ClaimNoted):
             _require_words(fact)

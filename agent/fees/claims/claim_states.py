@@ -100,12 +100,13 @@ def may_be_rated(state: ClaimState) -> bool:
 
 
 def may_follow(state: ClaimState) -> tuple[ClaimEvent, ...]:
-    """The events that a claim in this state may take next, in the order of `ClaimEvent`; amounts are judged apart."""
+    """The events that a claim in this state may take next, in the order of `ClaimEvent`; amounts are judged apart, and that
+    an event may be taken back is left out: it is no step."""
 
     def follows(event: ClaimEvent) -> bool:
         if event in STATELESS:
             return event is ClaimEvent.NOTED or may_be_rated(state)
-        if event is ClaimEvent.OPENED:
+        if event in (ClaimEvent.OPENED, ClaimEvent.RETRACT):
             return False
         return any((state, step) in TABLE.rows for step in _OF_TWO.get(event) or (Step(event),))
 

@@ -41,6 +41,7 @@ def event_words(event: ClaimEvent) -> str:
         ClaimEvent.WRITTEN_OFF: _("Given up, what is outstanding"),
         ClaimEvent.RATED: _("Satisfaction"),
         ClaimEvent.NOTED: _("Note"),
+        ClaimEvent.RETRACT: _("An event is taken back"),
     }[event]
 
 

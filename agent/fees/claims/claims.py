@@ -19,7 +19,7 @@ from agent.fees.claims.claim import Claim, Happened, Part, refused
 from agent.fees.contract.tariff import TariffVersion
 from agent.fees.contract.terms import BankCredit, Registration
 from agent.fees.facts import facts
-from agent.fees.findings import Verdict, claimed
+from agent.fees.findings import Debtor, Verdict, claimed, debtor
 from agent.journal.fee_kinds import FeeFact
 from agent.journal.reader import Reader
 from agent.language import _
@@ -46,7 +46,10 @@ class Found:
 
 @dataclass(slots=True)
 class Claims:
-    """What the entries taken so far say. unfit: claim entries that do not follow what stood before them, passed by."""
+    """What the entries taken so far say. size: so many of the journal's entries `catch_up` has searched.
+
+    unfit: claim entries that do not follow what stood before them, passed by.
+    """
 
     claims: dict[str, Claim] = field(default_factory=dict)
     findings: dict[str, Found] = field(default_factory=dict)
@@ -55,6 +58,33 @@ class Claims:
     versions: dict[str, TariffVersion] = field(default_factory=dict)
     registrations: list[Registration] = field(default_factory=list)
     unfit: list[int] = field(default_factory=list)
+    size: int = 0
+
+    def copy(self) -> Claims:
+        """What is taken by the one is not by the other."""
+        return Claims(
+            claims=dict(self.claims),
+            findings=dict(self.findings),
+            credits=dict(self.credits),
+            audits=dict(self.audits),
+            versions=dict(self.versions),
+            registrations=list(self.registrations),
+            unfit=list(self.unfit),
+            size=self.size,
+        )
+
+    def catch_up(self, journal: Reader) -> None:
+        """Take what the journal holds beyond `size`. Raises JournalDamaged, ValueError for an entry that is no fact of its
+        kind."""
+        end = journal.size
+        for entry, fact in facts(journal.all_of(_BEGINNINGS, self.size)):
+            if entry.seq >= end:
+                break
+            try:
+                self.take(entry.seq, entry.at, fact)
+            except (ClaimError, NotFound):  # another make's rules: it stands in the record, and changes nothing here
+                self.unfit.append(entry.seq)
+        self.size = end
 
     def take(self, seq: int, at: int, fact: FeeFact) -> None:
         """The next entry's fact. at: ms UTC. Raises ClaimError, NotFound for a claim's event that cannot be."""
@@ -73,6 +103,11 @@ class Claims:
                 self.registrations.append(fact)
             case ClaimNoted(event=ClaimEvent.OPENED):
                 self.claims[fact.claim] = self._opened(Happened(seq, at, fact))
+            case ClaimNoted(event=ClaimEvent.RETRACT):
+                before = self.claim(fact.claim, whole=True)
+                now = before.without(Happened(seq, at, fact))
+                self._check_once(before, now)
+                self.claims[before.name] = now
             case ClaimNoted():
                 before = self.claim(fact.claim, whole=True)
                 self.claims[before.name] = before.after(Happened(seq, at, fact), self._check_entry(before, fact))
@@ -101,6 +136,16 @@ class Claims:
             raise refused(
                 _("Facts that came later removed finding {name}.").format(name=name),
                 _("It cannot be claimed any more."),
+            )
+        if (owes := debtor(found.fact.rule)) is Debtor.CUSTOMER:
+            raise refused(
+                _("Finding {name} is no claim on the provider: the customer owes this money.").format(name=name),
+                _("Ask the customer for it, with the slips of the sale and of what went back."),
+            )
+        if owes is Debtor.MERCHANT:
+            raise refused(
+                _("Finding {name} is no claim on the provider: the money is the customer's.").format(name=name),
+                _("Give it back to the customer with a refund, once it is certain."),
             )
         if found.claims_minor <= 0:
             raise refused(
@@ -231,6 +276,22 @@ class Claims:
                 _("The fees are not right yet: put the claim again with escalated."),
             )
 
+    def _check_once(self, before: Claim, now: Claim) -> None:
+        """A claim that asks for more again, since its end was taken back: no other has claimed that meanwhile."""
+        others = [claim for claim in self.claims.values() if claim.name != before.name]
+        had, asks = dict(before.taken()), dict(now.taken())
+        for part in now.parts:
+            name = part.found.finding
+            again = now.is_open and not before.is_open
+            shared = [c for c in others if c.is_open and again and any(p.found.finding == name for p in c.parts)]
+            elsewhere = sum(minor for claim in others for of, minor in claim.taken() if of == name)
+            more = asks[name] > had[name] and elsewhere > 0
+            if shared or (more and elsewhere + asks[name] > self.findings[name].claims_minor):
+                raise refused(
+                    _("Finding {name} has been claimed anew since.").format(name=name),
+                    _("Money is claimed once: go on with the newer claim, or withdraw that one first."),
+                )
+
     def found_again(self, claim: Claim, since: date) -> str | None:
         """The name of a standing finding of one of the claim's rules and products about days after `since`."""
         rules = {part.found.rule for part in claim.parts}
@@ -261,11 +322,7 @@ class Claims:
 def claims_of(journal: Reader) -> Claims:
     """The claims of a journal. Raises JournalDamaged, ValueError for an entry that is no fact of its kind."""
     claims = Claims()
-    for entry, fact in facts(journal.all_of(_BEGINNINGS)):
-        try:
-            claims.take(entry.seq, entry.at, fact)
-        except (ClaimError, NotFound):  # another make's rules: it stands in the record, and changes nothing here
-            claims.unfit.append(entry.seq)
+    claims.catch_up(journal)
     return claims
 
 
