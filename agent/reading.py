@@ -116,7 +116,7 @@ class Reading:
     def _products(self, date: str) -> tuple[ProductLine, ...]:
         rows = self._all(
             "SELECT t.product, count(*), sum(t.amount_minor), coalesce(sum((SELECT sum(f.amount_minor) FROM fees f"
-            " WHERE f.transaction_seq = t.seq AND f.type = 'mdr')), 0)"
+            " WHERE f.transaction_seq = t.seq)), 0)"
             " FROM transactions t WHERE t.date = ? AND t.kind = 'sale' AND t.outcome = 'approved' AND t.voided = 0"
             " GROUP BY t.product ORDER BY t.product",
             date,

@@ -54,7 +54,9 @@ def report(
         sums = sums_of(home, journal)
     if month is None and months is None:
         months = 12
-    told = report_of(sums, settings.fees_alert_percent, month=month, months=months)
+    told = report_of(
+        sums, settings.fees.month_percent, least_minor=settings.fees.month_minor, month=month, months=months
+    )
     if not told.months and not as_json:
         raise nothing_traded(month)
     if as_json:
@@ -126,6 +128,10 @@ def _details(span: Span) -> list[str]:
     if total.refunds:
         told = _("Refunds: {count}, {amount}")
         lines.append("  " + told.format(count=total.refunds, amount=amount(total.refunds_minor, span.currency, sign)))
+    if total.settled:
+        told = _("Only settlements tell of: {count}, {amount}; no fee line does.")
+        fees = amount(total.settled_minor, span.currency, sign)
+        lines.append("  " + told.format(count=total.settled, amount=fees))
     if total.unknown:
         told = _("Not judged (?): {count}, fees {amount}; no agreed tariff says what they should be.")
         fees = amount(total.unknown_minor, span.currency, sign)

@@ -12,6 +12,7 @@ from agent.fees import calculation
 from agent.fees.contract.binding import Terms
 from agent.fees.contract.tariff import FeeBasis, FeeReturn, TariffVersion
 from agent.fees.contract.terms import Per
+from agent.fees.reports.settled_fees import Batch
 from protocol.messages import FeeType, Product, TransactionKind
 
 Key = tuple[str, Product | None, int]
@@ -44,6 +45,17 @@ class Kept:
     returned: int = 0
     due: int | None = 0
     judged: bool = False
+    batch: Batch = field(default_factory=Batch)
+    stated: int | None = None
+    """The fee that a provider's file says, where the wire tells none."""
+    settled: int = 0
+    """Of `lines` what a settlement's line says, until the wire tells it too."""
+
+    @property
+    def product(self) -> Product:
+        product = self.key[1]
+        assert product is not None  # it is a transaction's key
+        return product
 
 
 class Expected:
@@ -93,6 +105,22 @@ class Expected:
             return None
         back, sale.returned = target - sale.returned, target
         return cost - back
+
+    def of_batch(self, batch: Batch, day: date, currency: int) -> bool:
+        """Whether the fee of a batch, which closes on that day, is reckoned of all of it together; then it is told it."""
+        if self._terms is None or not batch.nets:
+            return False
+        nets: dict[str, tuple[TariffVersion, int, int]] = {}
+        for product, (sales, refunds) in batch.nets.items():
+            version = self._terms.tariff(product, day).version
+            if version is None or version.fee_basis is not FeeBasis.BATCH_NET or version.currency != currency:
+                return False
+            _same, sold, back = nets.get(version.version, (version, 0, 0))
+            nets[version.version] = version, sold + sales, back + refunds
+        right = [calculation.batch_net(version, sold, back) for version, sold, back in nets.values()]
+        batch.by_net = True
+        batch.expected = None if None in right else sum(one for one in right if one is not None)
+        return True
 
     def of_line(self, type_: FeeType, day: date, minor: int) -> int | None:
         """Of a line of its own of that much: what was right to charge with it.

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.fees.audit.thresholds import Thresholds
+from agent.fees.audit.thresholds import FeeSettings
 from agent.fees.reports.month_expected import Key
 from agent.fees.reports.month_sums import Sums
 from agent.figures import CNY, rate
@@ -15,8 +15,8 @@ from agent.language import _
 from agent.wording import product_name
 from protocol.messages import FeeType, Product
 
-LEAST_ALERT_MINOR = Thresholds().month_minor
-"""A month's excess below it is no alert, however many per cent: D22's threshold."""
+LEAST_ALERT_MINOR = FeeSettings().month_minor
+"""A month's excess below it is no alert, however many per cent: D22's threshold, where the settings have no other."""
 FEE_TYPES = (FeeType.MDR, FeeType.T0, FeeType.SIM, FeeType.SERVICE, FeeType.REFUND_FEE)
 """Those with a column of their own; the rest is "other"."""
 _ORDER = {product: place for place, product in enumerate((*Product, None))}
@@ -47,20 +47,27 @@ class Report:
     years: tuple[Span, ...]
 
 
-def report_of(sums: Mapping[Key, Sums], percent: int, *, month: str | None = None, months: int | None = None) -> Report:
-    """percent: above what was expected by more is an alert. month: that one alone; months: so many, the last ones that have
-    entries."""
+def report_of(
+    sums: Mapping[Key, Sums],
+    percent: int,
+    *,
+    least_minor: int = LEAST_ALERT_MINOR,
+    month: str | None = None,
+    months: int | None = None,
+) -> Report:
+    """percent, least_minor: above what was expected by more per cent, and by so much, is an alert. month: that one alone;
+    months: so many, the last ones that have entries."""
     every = sorted({key[0] for key in sums})
     shown = [month] if month is not None else every[-months:] if months is not None else every
     years = sorted({name[:4] for name in shown})
     return Report(
         percent,
-        tuple(span for name in shown for span in _spans(sums, name, percent)),
-        tuple(span for name in years for span in _spans(sums, name, percent)),
+        tuple(span for name in shown for span in _spans(sums, name, percent, least_minor)),
+        tuple(span for name in years for span in _spans(sums, name, percent, least_minor)),
     )
 
 
-def _spans(sums: Mapping[Key, Sums], name: str, percent: int) -> Iterator[Span]:
+def _spans(sums: Mapping[Key, Sums], name: str, percent: int, least_minor: int) -> Iterator[Span]:
     """One for each currency. name: how a month begins."""
     found: dict[int, dict[Product | None, Sums]] = {}
     for (month, product, currency), one in sums.items():
@@ -71,15 +78,15 @@ def _spans(sums: Mapping[Key, Sums], name: str, percent: int) -> Iterator[Span]:
         for one in products.values():
             total.add(one)
         ordered = sorted(products.items(), key=lambda each: _ORDER[each[0]])
-        yield Span(name, currency, tuple(ordered), total, is_alarming(total, percent))
+        yield Span(name, currency, tuple(ordered), total, is_alarming(total, percent, least_minor))
 
 
-def is_alarming(total: Sums, percent: int) -> bool | None:
-    """More than so many per cent above what was expected, and at least `LEAST_ALERT_MINOR`. None: nothing was judged."""
+def is_alarming(total: Sums, percent: int, least_minor: int = LEAST_ALERT_MINOR) -> bool | None:
+    """More than so many per cent above what was expected, and at least so much. None: nothing was judged."""
     if not total.judged:
         return None
     above = total.difference_minor
-    return above >= LEAST_ALERT_MINOR and above * 100 > percent * total.expected_minor
+    return above >= least_minor and above * 100 > percent * total.expected_minor
 
 
 # -- as JSON and CSV ---------------------------------------------------------------------------------------------------
@@ -119,6 +126,8 @@ def _sums_document(sums: Sums) -> dict[str, object]:
         "difference_minor": sums.difference_minor if sums.judged else None,
         "unknown": sums.unknown,
         "unknown_minor": sums.unknown_minor,
+        "settled": sums.settled,
+        "settled_minor": sums.settled_minor,
     }
 
 

@@ -16,10 +16,12 @@ from zoneinfo import ZoneInfo
 from msgspec import ValidationError
 
 from agent.fees.audit.moments import Trade
-from agent.fees.audit.told import DECODE, ToldFee, decode_entry
+from agent.fees.audit.told import DECODE, ToldFee, ToldSettlement, decode_entry
 from agent.fees.calculation import MILLION
 from agent.fees.contract.binding import Terms
 from agent.fees.reports.month_expected import BACK, SALES, Expected, Kept, Key
+from agent.fees.reports.settled_fees import SettledFees
+from agent.fees.statements.statement_match import statement_index
 from protocol.messages import FeeType, Outcome, SettlementMode, TransactionKind
 
 KEPT = 32_768
@@ -31,6 +33,8 @@ _QUARTER_MS = 900_000
 _INSTANT = (SettlementMode.T0, SettlementMode.D0)
 _transaction_of = DECODE["terminal.transaction"]
 _fee_of = DECODE["terminal.fee"]
+_settlement_of = DECODE["terminal.settlement"]
+_Early = tuple[Key, FeeType, int, date]
 
 
 @dataclass(slots=True)
@@ -38,7 +42,8 @@ class Sums:
     """Minor units. sales: approved, and neither voided nor reversed. fees: as charged, by type; what came back is negative.
 
     judged: transactions, and fees of their own, whose right fee is known, with what was charged for them and what was
-    expected. unknown: those where it is not, with what was charged: in no comparison.
+    expected. unknown: those where it is not, with what was charged: in no comparison. settled: fees that only a settlement
+    tells of; they are in `fees` too.
     """
 
     sales: int = 0
@@ -51,6 +56,8 @@ class Sums:
     expected_minor: int = 0
     unknown: int = 0
     unknown_minor: int = 0
+    settled: int = 0
+    settled_minor: int = 0
 
     @property
     def fees_minor(self) -> int:
@@ -67,7 +74,7 @@ class Sums:
         return ppm_of(self.fees_minor, self.sales_minor)
 
     def add(self, other: Sums) -> None:
-        for name in ("sales", "refunds", "judged", "unknown"):
+        for name in ("sales", "refunds", "judged", "unknown", "settled"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
             setattr(self, f"{name}_minor", getattr(self, f"{name}_minor") + getattr(other, f"{name}_minor"))
         self.expected_minor += other.expected_minor
@@ -107,8 +114,11 @@ class MonthSums:
         self._expected = Expected(terms)
         self._zone = ZoneInfo(time_zone)
         self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._early: OrderedDict[str, list[tuple[Key, FeeType, int]]] = OrderedDict()
+        self._early: OrderedDict[str, list[_Early]] = OrderedDict()
         self._days: dict[int, tuple[date, str]] = {}
+        self._settled = SettledFees()
+        pages = () if terms is None else terms.statement_pages
+        self._statement = statement_index(pages) if pages else None
 
     def of(self, entries: Iterable[bytes]) -> dict[Key, Sums]:
         """Of all entries' bytes, in their order (`Reader.raw_entries`). What cannot be read tells nothing."""
@@ -119,12 +129,20 @@ class MonthSums:
                     self._transaction(_transaction_of(told.body))
                 elif told.kind == "terminal.fee":
                     self._fee(_fee_of(told.body))
+                elif told.kind == "terminal.settlement":
+                    self._settlement(told.at, _settlement_of(told.body))
             except ValidationError:
                 continue
         while self._kept:
             self._judge(self._kept.popitem(last=False)[1])
         while self._early:
             self._orphans(self._early.popitem(last=False)[1])
+        for untold in self._settled.untold():
+            sums = self._of((f"{untold.day:%Y-%m}", None, untold.currency))
+            sums.settled += 1
+            sums.settled_minor += untold.minor
+            type_ = FeeType.OTHER if untold.deducted else FeeType.MDR
+            sums.charge([(type_, untold.minor)], untold.expected)
         return self._sums
 
     def _transaction(self, told: Trade) -> None:
@@ -135,11 +153,16 @@ class MonthSums:
         approved = told.outcome is Outcome.APPROVED
         key = (month, told.product, told.currency)
         new = Kept(key, day, told.kind, approved, told.amount_minor, told.settlement_mode in _INSTANT)
+        new.batch = self._settled.batch(told.batch)
         if approved:
+            if self._statement is not None:
+                told.day = day
+                line = self._statement.take(told)
+                new.stated = None if line is None else line.line.fee_minor
             self._count(new, None if told.original is None else self._kept.get(told.original))
         self._kept[reference] = new
         if self._early and (lines := self._early.pop(reference, None)) is not None:
-            for _key, type_, minor in lines:
+            for _key, type_, minor, _day in lines:
                 self._line(new, type_, minor)
         if len(self._kept) > KEPT:
             self._judge(self._kept.popitem(last=False)[1])
@@ -149,10 +172,12 @@ class MonthSums:
             sums = self._of(new.key)
             sums.sales += 1
             sums.sales_minor += new.amount
+            new.batch.traded(new.product, new.amount, 0)
         elif new.kind is TransactionKind.REFUND:
             sums = self._of(new.key)
             sums.refunds += 1
             sums.refunds_minor += new.amount
+            new.batch.traded(new.product, 0, new.amount)
             new.due = self._expected.of_refund(new, original)
         elif new.kind in BACK and original is not None:
             new.of = original
@@ -161,6 +186,7 @@ class MonthSums:
                 sums = self._of(original.key)
                 sums.sales -= 1
                 sums.sales_minor -= original.amount
+                original.batch.traded(original.product, -original.amount, 0)
 
     def _fee(self, told: ToldFee) -> None:
         type_, minor, currency, reference = told.type, told.amount_minor, told.currency, told.transaction
@@ -170,9 +196,9 @@ class MonthSums:
         day, month = self._day(told.event.at or 0)
         key = (month, None, currency)
         if reference is None:
-            self._of(key).charge([(type_, minor)], self._expected.of_line(type_, day, minor))
+            self._own(key, type_, day, minor)
             return
-        self._early.setdefault(reference, []).append((key, type_, minor))
+        self._early.setdefault(reference, []).append((key, type_, minor, day))
         if len(self._early) > _EARLY:
             self._orphans(self._early.popitem(last=False)[1])
 
@@ -181,24 +207,53 @@ class MonthSums:
         if kept.of is not None:
             kept = kept.of
         if type_ is FeeType.SIM:  # it is only taken out of a sale, and not its price
-            self._of(kept.key).charge([(type_, minor)], self._expected.of_line(type_, kept.day, minor))
-        elif kept.judged:
+            self._own(kept.key, type_, kept.day, minor)
+            return
+        kept.batch.lines += minor
+        if type_ is FeeType.MDR and kept.settled and not kept.judged:  # now the wire tells it
+            kept.lines[type_] -= kept.settled
+            kept.batch.lines -= kept.settled
+            kept.settled = 0
+        if kept.judged:
             self._of(kept.key).charge([(type_, minor)], None)
         else:
             kept.lines[type_] = kept.lines.get(type_, 0) + minor
 
-    def _orphans(self, lines: list[tuple[Key, FeeType, int]]) -> None:
+    def _own(self, key: Key, type_: FeeType, day: date, minor: int) -> None:
+        self._of(key).charge([(type_, minor)], self._expected.of_line(type_, day, minor))
+        self._settled.own(day, key[2], minor)
+
+    def _settlement(self, at: int, told: ToldSettlement) -> None:
+        """A page of one. What its lines say of a fee that no fee line told is that transaction's."""
+        day = _date(told.date) or self._day(at)[0]
+        batch = self._settled.settle(told, day)
+        if batch is not None and not batch.lines:
+            self._expected.of_batch(batch, day, told.currency)
+        for line in told.lines:
+            kept = None if line.reference is None else self._kept.get(line.reference)
+            if kept is None or kept.judged or kept.of is not None or FeeType.MDR in kept.lines or not line.fee_minor:
+                continue
+            if not kept.batch.by_net:
+                kept.lines[FeeType.MDR] = kept.settled = line.fee_minor
+                kept.batch.lines += line.fee_minor
+
+    def _orphans(self, lines: list[_Early]) -> None:
         """Fee lines of a transaction that the record does not hold, or held long ago."""
-        for key, type_, minor in lines:
+        for key, type_, minor, day in lines:
             self._of(key).charge([(type_, minor)], None)
+            self._settled.stray(day, key[2], minor)
 
     def _judge(self, kept: Kept) -> None:
         """Nothing more is expected of it."""
         if not kept.judged and kept.of is None:
             kept.judged = True
+            if kept.stated and not kept.lines and not kept.batch.by_net:
+                kept.lines[FeeType.MDR] = kept.stated
+                kept.batch.lines += kept.stated
             if not any(kept.lines.values()) and (kept.undone or not kept.approved):
                 return  # nothing was done, and nothing charged: no judgement that anybody wants counted
-            self._of(kept.key).charge(kept.lines.items(), self._expected.of_transaction(kept))
+            if kept.lines or not kept.batch.by_net:  # else its batch is judged, as a whole
+                self._of(kept.key).charge(kept.lines.items(), self._expected.of_transaction(kept))
             if self._sold is not None and kept.kind in SALES and kept.approved and not kept.undone:
                 self._sold(kept)
 
@@ -218,3 +273,11 @@ class MonthSums:
                 self._days.clear()
             found = self._days[at // _QUARTER_MS] = day, f"{day.year:04d}-{day.month:02d}"
         return found
+
+
+def _date(told: str) -> date | None:
+    """Of a settlement, `20260302`."""
+    try:
+        return datetime.strptime(told, "%Y%m%d").date()
+    except ValueError:
+        return None

@@ -522,14 +522,13 @@ def test_the_percentage_is_a_setting(shop: Path, tmp_path: Path) -> None:
     for name in ("journal.db", "settings.toml", "keys"):
         (home / name).symlink_to(shop / name) if name != "settings.toml" else None
     plain = (shop / "settings.toml").read_text(encoding="utf-8")
-    assert "fees_alert_percent = 3\n" in plain
     for percent, alert in ((16, True), (17, False)):  # a sixth is 16.67 per cent
-        (home / "settings.toml").write_text(
-            plain.replace("fees_alert_percent = 3", f"fees_alert_percent = {percent}"), encoding="utf-8"
-        )
+        (home / "settings.toml").write_text(f"{plain}\n[fees]\nmonth_percent = {percent}\n", encoding="utf-8")
         assert json.loads(said(home, "--json"))["months"][-1]["alert"] is alert
-    (home / "settings.toml").write_text(plain.replace("_percent = 3", "_percent = -1"), encoding="utf-8")
-    refused(run_counterfoil("--home", str(home), "fees", "report"), 3, "fees_alert_percent")
+    (home / "settings.toml").write_text(f"{plain}\n[fees]\nmonth_minor = 1001\n", encoding="utf-8")
+    assert json.loads(said(home, "--json"))["months"][-1]["alert"] is False  # it is 1000 too much
+    (home / "settings.toml").write_text(f"{plain}\n[fees]\nmonth_percent = -1\n", encoding="utf-8")
+    refused(run_counterfoil("--home", str(home), "fees", "report"), 3, "month_percent")
 
 
 @pytest.mark.parametrize("profile", ["instant", "market"])
