@@ -17,7 +17,7 @@ from agent.custody.rotation import rotate
 from agent.custody.upkeep import Upkeep
 from agent.custody.witnesses import Record, Witnesses
 from agent.errors import JournalError, LinkError
-from agent.fees.noting import note
+from agent.fees.noting import claims_before, note
 from agent.home import Home
 from agent.journal import heads
 from agent.journal.entries import Entry
@@ -314,8 +314,12 @@ class HomeDesk:
         )
 
     def note(self, facts: tuple[Noted, ...]) -> Head:
+        settings, known = self._settings, claims_before(self._home, facts)
+        zone, verified = settings.time_zone, settings.fees.adjusted_after
         return _head_view(
-            self._writing(lambda journal, at: note(journal, at, facts, time_zone=self._settings.time_zone))
+            self._writing(
+                lambda journal, at: note(journal, at, facts, time_zone=zone, adjusted_after=verified, known=known)
+            )
         )
 
     def _writing(self, work: Callable[[Journal, int], JournalHead]) -> JournalHead:

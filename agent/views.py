@@ -195,7 +195,7 @@ class DepositView:
 
 @dataclass(frozen=True, slots=True)
 class ProductLine:
-    """One product's day: approved sales that were not voided, and the MDR lines charged on them."""
+    """One product's day: approved sales that were not voided, and every fee line charged on them."""
 
     product: str
     count: int

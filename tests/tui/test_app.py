@@ -27,7 +27,7 @@ def test_what_a_merchant_sees(opened: Any, desk: Any, text_of: Any) -> None:
             seen = text_of(pilot.app)
             for figure in (
                 "张记餐馆", "LK-A920-00017", "2026-03-02 Mon  12:05", "¥21,248.44", "-¥368.00", "¥70.28", "¥20,810.16",
-                "0.331% of sales", "0.425%", "0.286%", "Expected fees unknown", "*1234", "000052", "Declined", "Voided",
+                "0.331% of sales", "0.425%", "0.286%", "What the fees should be", "*1234", "000052", "Declined", "Voided",
                 "Connected", "1,234 entries, root n4bQgYhM", "as of 12:05:09",
             ):  # fmt: skip
                 assert figure in seen, figure

@@ -17,7 +17,7 @@ _ = translator(Path(__file__).parent.parent)
 
 class Products(Panel):
     def lines(self, width: int) -> list[Content]:
-        expected = wrap(_("Expected fees unknown: no tariff yet."), width)
+        expected = wrap(_("What the fees should be: counterfoil fees report"), width)
         quiet = [Content.styled(line, "$quiet") for line in expected]
         today = self.view.today
         if self.narrow or today is None or not today.products:
