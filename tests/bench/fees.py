@@ -65,7 +65,9 @@ def make(folder: Path, transactions: int) -> None:
         draft = to_draft(said, signer.token_hmac)
         if draft.kind == "terminal.transaction":
             amount, approved = draft.body["amount_minor"], draft.body["outcome"] == "approved"
-        elif approved and chance.randrange(50) == 0:
+        elif not approved:  # costs nothing, and its fee line says so
+            draft.body["amount_minor"] = 0  # type: ignore[index]
+        elif chance.randrange(50) == 0:
             draft.body["amount_minor"] = amount * 63 // 10_000  # type: ignore[index]
         group.append(draft)
         if len(group) == GROUP:

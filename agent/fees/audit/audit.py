@@ -47,7 +47,6 @@ from agent.fees.audit.moments import (
     Trade,
 )
 from agent.fees.audit.thresholds import Thresholds
-from agent.fees.audit.told import ToldEntry
 from agent.fees.contract.binding import Terms
 from agent.fees.contract.tariff import FeeBasis, TariffVersion
 from agent.fees.findings import Finding, Verdict
@@ -68,7 +67,6 @@ class Audit:
     def __init__(self, terms: Terms, thresholds: Thresholds) -> None:
         self._terms = terms
         stated = statement_index(terms.statement_pages) if terms.statement_pages else None
-        self._book = Book(thresholds.time_zone, plain=self._is_plain, settling=self._settling, statement=stated)
         self._tariffs: dict[tuple[Product, date], tuple[TariffVersion | None, str | None]] = {}
         self._found: dict[str | int, dict[str, Finding]] = defaultdict(dict)
         """Those of a transaction by its entry, others by their own names."""
@@ -76,6 +74,13 @@ class Audit:
         """By a sale's entry: what its refunds have given back of its MDR beyond what was due."""
         self._also = AlsoSeen(terms)
         self._month, self._unjudged = MonthTotal(terms, thresholds), Unjudged()
+        self._book = Book(
+            thresholds.time_zone,
+            tariff=self._of_one_line,
+            charged=self._month.add,
+            settling=self._settling,
+            statement=stated,
+        )
         self._rates, self._nets = Rates(terms, thresholds), BatchNet()
         late, over_refund = LateInstant(terms, thresholds), OverRefund(terms, thresholds)
         self._of_trades: Sequence[Detector] = (
@@ -86,6 +91,9 @@ class Audit:
             AnotherMerchant(terms, thresholds),
             OutsideHours(terms, thresholds),
         )
+        self._of_backs = tuple(one.judge for one in self._of_trades)
+        self._of_any = tuple(one.judge for one in self._of_trades if not isinstance(one, DoubleRefund | OverRefund))
+        """Of a transaction that is of no other the two say nothing."""
         self._of_lines: Sequence[
             Detector
         ] = (  # in the order of their precedence (docs/domain.md §4): who comes first claims
@@ -131,9 +139,10 @@ class Audit:
         """The journal's next entry."""
         self._hear(self._book.take(entry))
 
-    def take_told(self, entry: ToldEntry) -> None:
-        """The journal's next entry, as `agent.fees.audit.told.decode_entry` reads its bytes."""
-        self._hear(self._book.take_told(entry))
+    def take_bytes(self, raw: bytes) -> None:
+        """The journal's next entry, as its bytes."""
+        if moments := self._book.take_bytes(raw):
+            self._hear(moments)
 
     def findings(self, at: int) -> list[Finding]:
         """All that stands at ms UTC, in the order of its dates. Batches of days before are over; nothing else changes."""
@@ -154,8 +163,8 @@ class Audit:
     def _hear(self, moments: Iterable[Moment]) -> None:
         for moment in moments:
             if type(moment) is Seen:
-                for detector in self._of_trades:
-                    for one in detector.judge(moment):
+                for judge in self._of_any if moment.trade.original is None else self._of_backs:
+                    for one in judge(moment):
                         self._found[one.name][one.name] = one
             elif type(moment) is Settling:
                 self._judge(moment)
@@ -222,17 +231,11 @@ class Audit:
             known = self._tariffs[product, day] = (decision.version, why)
         return known
 
-    def _is_plain(self, trade: Trade, line: FeeLine) -> bool:
-        """An approved sale with the one line that is right: no detector of fee lines has anything to say."""
-        version, _why = self._tariff(trade.product, trade.day)
-        if version is None or line.type is not FeeType.MDR or version.fee_basis is FeeBasis.BATCH_NET:
-            return False
-        if version.currency != trade.currency:
-            return False
-        if calculation.mdr(version, trade.amount_minor) != line.amount_minor:
-            return False
-        self._month.add(trade.day, trade.currency, line.amount_minor, line.amount_minor)
-        return True
+    def _of_one_line(self, product: Product, day: date, currency: int) -> TariffVersion | None:
+        version, _why = self._tariff(product, day)
+        if version is None or version.fee_basis is FeeBasis.BATCH_NET or version.currency != currency:
+            return None
+        return version
 
     def _settling(self, trade: Trade, lines: list[FeeLine], original: Sold | None, undone: bool) -> Settling:
         version, why = self._tariff(trade.product, trade.day)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from agent.fees import calculation
 from agent.fees.audit.moments import (
     BatchTraded,
     DepositTold,
@@ -28,13 +29,16 @@ from agent.fees.audit.moments import (
     Trade,
 )
 from agent.fees.audit.open_trades import Batch, Judged, Open
-from agent.fees.audit.told import DECODE, SHAPES, ToldDeposit, ToldEntry, ToldFee, ToldSettlement
+from agent.fees.audit.told import SHAPES, ToldDeposit, ToldDevice, ToldFee, ToldSettlement, read
+from agent.fees.contract.tariff import TariffVersion
 from agent.fees.statements.statement_match import StatementIndex
 from agent.journal.entries import Entry
-from protocol.messages import FeeType, Outcome, TransactionKind
+from protocol.messages import FeeType, Outcome, Product, TransactionKind
 
 _QUARTER_MS = 900_000
 """No time zone begins its day within a quarter of an hour."""
+_QUARTERS_MOST = 4_096
+_MDR = FeeType.MDR
 _SALES = (TransactionKind.SALE, TransactionKind.PRE_AUTH_COMPLETION)
 _FORGET_DAYS = 60
 """A batch's number may come again after so long."""
@@ -42,16 +46,17 @@ _PAGES_MOST = 4_096
 
 
 class Book:
-    """plain: asked of every approved sale with one fee line as (trade, line); where nobody could object to it, it is booked
-    without a moment. settling: makes the moment of what is to be judged. statement: the provider's
-    own lines, None without any.
+    """tariff: by which a sale of that product, day and currency has one MDR line; None where none is known, or none of its
+    own. charged: told what right sales of a day cost, as (day, currency, expected, charged); all others are moments.
+    settling: makes the moment of what is to be judged. statement: the provider's own lines, None without any.
     """
 
     def __init__(
         self,
         time_zone: str,
         *,
-        plain: Callable[[Trade, FeeLine], bool],
+        tariff: Callable[[Product, date, int], TariffVersion | None],
+        charged: Callable[[date, int, int, int], None],
         settling: Callable[[Trade, list[FeeLine], Sold | None, bool], Settling],
         statement: StatementIndex | None = None,
     ) -> None:
@@ -60,14 +65,22 @@ class Book:
         self.transactions = 0
         self._zone = ZoneInfo(time_zone)
         self._days: dict[int, date] = {}
-        self._plain, self._settling = plain, settling
+        self._tariff, self._charged, self._settling = tariff, charged, settling
         self._batches: dict[str, Batch] = {}
-        self._of: dict[str, str] = {}
+        self._open: dict[str, Open] = {}
+        """By reference. One under a reference that came again is in its batch only."""
         self._early_fees: dict[str, list[FeeLine]] = {}
         self._undone: dict[str, tuple[date, Open]] = {}
         """By the reference of what is not here (yet): what took it back, and when."""
         self._pages: dict[tuple[str, str], dict[int, tuple[int, ToldSettlement]]] = {}
         self._today = date.min
+        self._tells: dict[type, Callable[[int, int, Any], Iterable[Moment]]] = {
+            Trade: self._transaction,
+            ToldFee: self._fee,
+            ToldSettlement: self._settlement,
+            ToldDeposit: self._deposit,
+            ToldDevice: self._device,
+        }
 
     def take(self, entry: Entry) -> Iterable[Moment]:
         """What an entry tells. Kinds that say nothing of fees, and what cannot be read, tell nothing."""
@@ -77,36 +90,32 @@ class Book:
             body: Any = msgspec.convert(entry.body, shape)
         except msgspec.ValidationError:
             return ()
-        return self._told(entry.seq, entry.at, body)
+        return self._tells[shape](entry.seq, entry.at, body)
 
-    def take_told(self, entry: ToldEntry) -> Iterable[Moment]:
-        """The same of an entry's own bytes, as `decode_entry` reads them."""
-        if (decode := DECODE.get(entry.kind)) is None:
+    def take_bytes(self, raw: bytes) -> Iterable[Moment]:
+        """The same of an entry's own bytes."""
+        if (told := read(raw)) is None:
             return ()
-        try:
-            body = decode(entry.body)
-        except msgspec.ValidationError:
-            return ()
-        return self._told(entry.seq, entry.at, body)
+        body = told.body
+        return self._tells[type(body)](told.seq, told.at, body)
 
     def until(self, day: date) -> Iterator[Moment]:
         """Time goes on, whether or not something is traded: batches of days before are over."""
         if day <= self._today:
             return
-        self._today = day
+        self._today, old = day, day - timedelta(days=_FORGET_DAYS)
         for number, batch in list(self._batches.items()):
             if batch.last < day and batch.open:
                 yield from self._close(number, batch)
-            elif batch.last < day - timedelta(days=_FORGET_DAYS):
+            elif batch.last < old:
                 del self._batches[number]
-        old = day - timedelta(days=_FORGET_DAYS)
         self._undone = {reference: undone for reference, undone in self._undone.items() if undone[0] > old}
 
     def day_of(self, at: int) -> date:
         """The merchant's date of ms UTC."""
         quarter = at // _QUARTER_MS
         if (day := self._days.get(quarter)) is None:
-            if len(self._days) > 100_000:
+            if len(self._days) >= _QUARTERS_MOST:
                 self._days.clear()
             try:
                 day = datetime.fromtimestamp(at // 1000, self._zone).date()
@@ -117,25 +126,17 @@ class Book:
 
     # -- what entries say ----------------------------------------------------------------------------------------------
 
-    def _told(self, seq: int, at: int, body: Any) -> Iterable[Moment]:
-        match body:
-            case Trade():
-                return self._transaction(seq, body)
-            case ToldFee():
-                return self._fee(seq, body)
-            case ToldSettlement():
-                return self._settlement(seq, body)
-            case ToldDeposit():
-                reasons = body.reasons_sha256 is not None
-                items = tuple((one.cause, one.amount_minor, one.clause, reasons) for one in body.deductions)
-                return (DepositTold(seq, self.day_of(at), body.ticket, body.currency, items),)
-            case _:
-                return (DeviceTold(seq, self.day_of(at), body.kind, body.severity),)
+    def _deposit(self, seq: int, at: int, body: ToldDeposit) -> Iterable[Moment]:
+        reasons = body.reasons_sha256 is not None
+        items = tuple((one.cause, one.amount_minor, one.clause, reasons) for one in body.deductions)
+        return (DepositTold(seq, self.day_of(at), body.ticket, body.currency, items),)
 
-    def _transaction(self, seq: int, trade: Trade) -> Iterable[Moment]:
-        trade.seq = seq
-        trade.day = day = self.day_of(trade.at)
-        return (self._seen(trade),) if day <= self._today else self._next_day(trade)
+    def _device(self, seq: int, at: int, body: ToldDevice) -> Iterable[Moment]:
+        return (DeviceTold(seq, self.day_of(at), body.kind, body.severity),)
+
+    def _transaction(self, seq: int, _at: int, trade: Trade) -> Iterable[Moment]:
+        trade.seq, trade.day = seq, self.day_of(trade.at)
+        return (self._seen(trade),) if trade.day <= self._today else self._next_day(trade)
 
     def _next_day(self, trade: Trade) -> Iterator[Moment]:
         """What is over is over before anything of the new day is known."""
@@ -145,16 +146,15 @@ class Book:
     def _seen(self, trade: Trade) -> Seen:
         day, reference = trade.day, trade.reference
         self.transactions += 1
-        if reference in self._of:
-            self._again(reference)
         batch = self._batches.get(trade.batch)
         if batch is None:
-            batch = self._batches[trade.batch] = Batch(day, day, entries=(trade.seq, trade.seq))
+            batch = self._batches[trade.batch] = Batch(day, day, trade.seq)
         elif day > batch.last:
             batch.last = day
-        opened = Open(trade, self._early_fees.pop(reference, []) if self._early_fees else [])
-        batch.open[reference] = opened
-        self._of[reference] = trade.batch
+        opened = self._open[reference] = Open(trade)
+        batch.open.append(opened)
+        if self._early_fees and (early := self._early_fees.pop(reference, None)) is not None:
+            opened.lines = early
         original = None
         if trade.original is not None:
             original = self._original(trade.original)
@@ -164,14 +164,8 @@ class Book:
             opened.take_back(undone[1])
         return Seen(trade, original)
 
-    def _again(self, reference: str) -> None:
-        """Another record under a reference that is open: the one before is judged too, but no more to be found by it."""
-        open_ = self._batches[self._of[reference]].open
-        before = open_.pop(reference)
-        open_[f"{reference} {before.trade.seq}"] = before
-
     def _take_back(self, by: Open, reference: str) -> None:
-        sale = self._find_open(reference)
+        sale = self._open.get(reference)
         if sale is None and (sale := self.judged.find(reference)) is not None:
             if sale.last is None:
                 sale.last = self._settling(sale.trade, sale.lines, None, False)
@@ -181,37 +175,25 @@ class Book:
         else:
             self._undone[reference] = (by.trade.day, by)
 
-    def _find_open(self, reference: str) -> Open | None:
-        number = self._of.get(reference)
-        return None if number is None else self._batches[number].open[reference]
-
     def _original(self, reference: str) -> Sold | None:
         """Judged or still open."""
-        if (sale := self._find_open(reference)) is None:
+        if (sale := self._open.get(reference)) is None:
             return self.judged.sold.find(reference)
         refunded, returned = self.judged.sold.refunded(reference)
         return replace(sale.as_sold(), refunded_minor=refunded, returned_minor=returned)
 
-    def _fee(self, seq: int, body: ToldFee) -> Iterable[Moment]:
-        at = body.event.at or 0
-        line = FeeLine(
-            seq,
-            body.event.number or seq,
-            at,
-            self.day_of(at),
-            body.type,
-            body.amount_minor,
-            body.currency,
-            body.transaction,
-        )
-        if body.transaction is None or body.type is FeeType.SIM:  # taken from a sale it is still the card's
+    def _fee(self, seq: int, _at: int, body: ToldFee) -> Iterable[Moment]:
+        event, type_, of = body.event, body.type, body.transaction
+        at = event.at or 0
+        line = FeeLine(seq, event.number or seq, at, self.day_of(at), type_, body.amount_minor, body.currency, of)
+        if of is None or type_ is FeeType.SIM:  # taken from a sale it is still the card's
             return (OwnFee(line),)
-        if (number := self._of.get(body.transaction)) is not None:
-            self._batches[number].open[body.transaction].lines.append(line)
-        elif (one := self.judged.find(body.transaction)) is not None:
+        if (one := self._open.get(of)) is not None:
+            one.lines.append(line)
+        elif (one := self.judged.find(of)) is not None:
             return self._late(one, line)
         else:  # a fee that was told before its transaction, or of one that is not here
-            self._early_fees.setdefault(body.transaction, []).append(line)
+            self._early_fees.setdefault(of, []).append(line)
         return ()
 
     def _late(self, one: Open, line: FeeLine) -> Iterator[Moment]:
@@ -228,7 +210,7 @@ class Book:
         """Fee lines of days before, of transactions that are not here."""
         return (line for lines in self._early_fees.values() for line in lines if line.day < day)
 
-    def _settlement(self, seq: int, body: ToldSettlement) -> Iterator[Moment]:
+    def _settlement(self, seq: int, _at: int, body: ToldSettlement) -> Iterator[Moment]:
         pages = self._pages.setdefault((body.batch, body.date), {})
         if len(pages) < _PAGES_MOST:
             pages[body.page] = (seq, body)
@@ -264,19 +246,17 @@ class Book:
 
     def _close(self, number: str, batch: Batch) -> Iterator[Moment]:
         """Sales before what gives them back; then what the batch comes to, all its closings together."""
-        open_, batch.open = batch.open, {}
-        of, plain, add_right, stated = self._of, self._plain, self.judged.sold.add_right, self._statement
-        rest = []
-        for reference, one in open_.items():
-            of.pop(reference, None)
-            trade, lines = one.trade, one.lines
-            if stated is not None and (line := self._stated_fee(trade, lines)) is not None:
-                lines.append(line)
-            self._sum(batch, one)
-            if len(lines) == 1 and trade.approved_sale and not one.backs and plain(trade, lines[0]):
-                add_right(trade, lines[0])
-                continue
-            rest.append(one)
+        closed, batch.open = batch.open, []
+        for one in closed:
+            if self._open.get(one.trade.reference) is one:
+                del self._open[one.trade.reference]
+            if self._statement is not None and (line := self._stated_fee(one.trade, one.lines)) is not None:
+                one.lines.append(line)
+        rest = self._without_right(batch, closed)
+        for one in rest:
+            batch.add(one)
+        if closed:
+            batch.last_told(closed[-1].trade)
         rest.sort(key=_sales_first)
         for one in rest:
             if one.of is None:
@@ -296,9 +276,39 @@ class Book:
             refunds_minor=batch.refunds,
             fees_minor=batch.fees,
             mode=batch.mode,
-            entries=batch.entries,
+            entries=(batch.first_entry, batch.last_entry),
             t0_paid=batch.t0 > 0,
         )
+
+    def _without_right(self, batch: Batch, closed: Iterable[Open]) -> list[Open]:
+        """What is left once sales with the one line that is right, as nearly all are, are booked without a moment: no
+        detector of fee lines has anything to say of them."""
+        mdr, tariff = calculation.mdr, self._tariff
+        tariffs: dict[tuple[Product, date, int], TariffVersion | None] = {}
+        fees: dict[tuple[date, int], int] = {}
+        right: list[tuple[Trade, FeeLine]] = []
+        rest = []
+        for one in closed:
+            trade, lines = one.trade, one.lines
+            if len(lines) != 1 or one.backs or not trade.approved_sale:
+                rest.append(one)
+                continue
+            product, day, currency, amount = trade.product, trade.day, trade.currency, trade.amount_minor
+            if (key := (product, day, currency)) not in tariffs:
+                tariffs[key] = tariff(product, day, currency)
+            line, version = lines[0], tariffs[key]
+            minor = line.amount_minor
+            if version is None or line.type is not _MDR or mdr(version, amount) != minor:
+                rest.append(one)
+                continue
+            fees[day, currency] = fees.get((day, currency), 0) + minor
+            batch.sales += amount
+            right.append((trade, line))
+        for (day, currency), minor in fees.items():
+            batch.fees += minor
+            self._charged(day, currency, minor, minor)
+        self.judged.sold.add_right(right)
+        return rest
 
     def _stated_fee(self, trade: Trade, lines: list[FeeLine]) -> FeeLine | None:
         """Where the wire told no fee, that of the statement's line; the transaction is one, whoever tells of it."""
@@ -322,21 +332,6 @@ class Book:
         yield settling
         settling.before = None  # one is enough
         self.judged.keep(one, settling)
-
-    def _sum(self, batch: Batch, one: Open) -> None:
-        trade = one.trade
-        batch.tid, batch.currency, batch.mode = trade.tid, trade.currency, trade.settlement_mode
-        first, last = batch.entries
-        batch.entries = (min(first, trade.seq), max(last, trade.seq))
-        for line in one.lines:
-            batch.fees += line.amount_minor
-            batch.t0 += line.amount_minor if line.type is FeeType.T0 else 0
-        if trade.outcome is not Outcome.APPROVED or one.undone:
-            return
-        if trade.kind in _SALES:
-            batch.sales += trade.amount_minor
-        elif trade.kind is TransactionKind.REFUND:
-            batch.refunds += trade.amount_minor
 
 
 def _sales_first(one: Open) -> tuple[bool, int]:

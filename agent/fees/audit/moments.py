@@ -16,8 +16,7 @@ from agent.fees.findings import Rule
 from protocol.messages import FeeType, Outcome, Product, SettlementMode, TransactionKind
 
 
-@dataclass(slots=True)
-class FeeLine:
+class FeeLine(msgspec.Struct, gc=False):
     """One fee line. seq: its entry; number: its event's. transaction: a reference, None for a fee of its own."""
 
     seq: int
@@ -123,8 +122,7 @@ class Settling:
         return (self.trade.seq, *(line.seq for line in self.lines))
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct):
     """A transaction's entry was read. refunded_before: of a refund's sale, so far; original: its sale, if it is here."""
 
     trade: Trade

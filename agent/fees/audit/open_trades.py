@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+import msgspec
+
 from agent.fees.audit.moments import FeeLine, Settling, Sold, Trade
 from agent.fees.audit.sold import SoldSales
 from protocol.messages import FeeType, Outcome, SettlementMode, TransactionKind
@@ -14,8 +16,7 @@ _WHOLE_MOST = 20_000
 _IN_A_ROW = {FeeType.MDR, FeeType.T0}
 
 
-@dataclass(slots=True)
-class Open:
+class Open(msgspec.Struct, eq=False):
     """A transaction with its own fee lines.
 
     undone: an approved void or reversal took it back. backs: what did, and what took that back again; `of` is the other
@@ -24,7 +25,7 @@ class Open:
     """
 
     trade: Trade
-    lines: list[FeeLine] = field(default_factory=list)
+    lines: list[FeeLine] = []
     undone: bool = False
     backs: tuple[Open, ...] = ()
     of: Open | None = None
@@ -70,7 +71,9 @@ class Batch:
 
     first: date
     last: date
-    open: dict[str, Open] = field(default_factory=dict)
+    first_entry: int
+    last_entry: int = 0
+    open: list[Open] = field(default_factory=list)
     sales: int = 0
     refunds: int = 0
     fees: int = 0
@@ -78,8 +81,26 @@ class Batch:
     currency: int = 0
     tid: str = ""
     mode: SettlementMode = SettlementMode.T1
-    entries: tuple[int, int] = (0, 0)
     told: bool = False
+
+    def add(self, one: Open) -> None:
+        """What it comes to."""
+        trade = one.trade
+        for line in one.lines:
+            self.fees += line.amount_minor
+            self.t0 += line.amount_minor if line.type is FeeType.T0 else 0
+        if trade.approved_sale and not one.undone:
+            self.sales += trade.amount_minor
+        elif trade.kind is TransactionKind.REFUND and trade.outcome is Outcome.APPROVED and not one.undone:
+            self.refunds += trade.amount_minor
+
+    def last_told(self, trade: Trade) -> None:
+        self.last_entry, self.tid, self.currency, self.mode = (
+            trade.seq,
+            trade.tid,
+            trade.currency,
+            trade.settlement_mode,
+        )
 
 
 class Judged:

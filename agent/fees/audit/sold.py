@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import date
 from struct import Struct
 
@@ -35,20 +36,23 @@ class SoldSales:
 
     def add(self, reference: str, sold: Sold) -> None:
         """refunded_minor and returned_minor are left out: `refund` counts them."""
-        self._add(reference, _packed(sold))
-
-    def add_right(self, trade: Trade, line: FeeLine) -> None:
-        """`add` of a sale with the one MDR line that is right, as nearly all are."""
-        minor = line.amount_minor
-        row = _pack(
-            trade.seq, line.seq, trade.day.toordinal(), trade.amount_minor, minor, 0, minor, _PLACE[trade.product],
-            _PLACE_OF_MODE[trade.settlement_mode], trade.currency,
-        )  # fmt: skip
-        self._add(trade.reference, row)
-
-    def _add(self, reference: str, row: bytes) -> None:
         self._recent[hash(reference)] = len(self._rows)
-        self._rows += row
+        self._rows += _packed(sold)
+        self._sort()
+
+    def add_right(self, sales: Iterable[tuple[Trade, FeeLine]]) -> None:
+        """`add` of sales with the one MDR line that is right, as nearly all are."""
+        rows, recent = self._rows, self._recent
+        for trade, line in sales:
+            minor = line.amount_minor
+            recent[hash(trade.reference)] = len(rows)
+            rows += _pack(
+                trade.seq, line.seq, trade.day.toordinal(), trade.amount_minor, minor, 0, minor, _PLACE[trade.product],
+                _PLACE_OF_MODE[trade.settlement_mode], trade.currency,
+            )  # fmt: skip
+        self._sort()
+
+    def _sort(self) -> None:
         if len(self._recent) >= _RECENT:
             keys = sorted(self._recent)
             self._older.append((array("q", keys), array("L", (self._recent[key] for key in keys))))

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from msgspec import ValidationError
-
 from agent.fees.audit.moments import Trade
-from agent.fees.audit.told import DECODE, ToldFee, ToldSettlement, decode_entry
+from agent.fees.audit.told import ToldFee, ToldSettlement, read
 from agent.fees.calculation import MILLION
 from agent.fees.contract.binding import Terms
 from agent.fees.reports.month_expected import BACK, SALES, Expected, Kept, Key
@@ -31,9 +29,6 @@ _EARLY = 4_096
 _QUARTER_MS = 900_000
 """No time zone begins its day within a quarter of an hour."""
 _INSTANT = (SettlementMode.T0, SettlementMode.D0)
-_transaction_of = DECODE["terminal.transaction"]
-_fee_of = DECODE["terminal.fee"]
-_settlement_of = DECODE["terminal.settlement"]
 _Early = tuple[Key, FeeType, int, date]
 
 
@@ -123,16 +118,15 @@ class MonthSums:
     def of(self, entries: Iterable[bytes]) -> dict[Key, Sums]:
         """Of all entries' bytes, in their order (`Reader.raw_entries`). What cannot be read tells nothing."""
         for raw in entries:
-            told = decode_entry(raw)
-            try:
-                if told.kind == "terminal.transaction":
-                    self._transaction(_transaction_of(told.body))
-                elif told.kind == "terminal.fee":
-                    self._fee(_fee_of(told.body))
-                elif told.kind == "terminal.settlement":
-                    self._settlement(told.at, _settlement_of(told.body))
-            except ValidationError:
+            if (told := read(raw)) is None:
                 continue
+            body = told.body
+            if type(body) is Trade:
+                self._transaction(body)
+            elif type(body) is ToldFee:
+                self._fee(body)
+            elif type(body) is ToldSettlement:
+                self._settlement(told.at, body)
         while self._kept:
             self._judge(self._kept.popitem(last=False)[1])
         while self._early:

@@ -16,7 +16,6 @@ from agent.fees.audit.auditor import Auditor
 from agent.fees.audit.moments import Sold
 from agent.fees.audit.sold import SoldSales
 from agent.fees.audit.thresholds import Thresholds
-from agent.fees.audit.told import decode_entry
 from agent.fees.contract.tariff import FeeReturn
 from agent.fees.contract.terms import ListedFee, Per
 from agent.fees.findings import Rule
@@ -209,7 +208,7 @@ def test_bytes_say_what_entries_say(seed: int) -> None:
     by_entries, by_bytes = shop.audit(), shop.audit()
     for entry in shop.entries:
         by_entries.take(entry)
-        by_bytes.take_told(decode_entry(encode(entry.seq, entry.at, entry.kind, entry.body)))
+        by_bytes.take_bytes(encode(entry.seq, entry.at, entry.kind, entry.body))
     assert by_entries.findings(NOW) == by_bytes.findings(NOW)
 
 
