@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Callable, Sequence, Sized
 from collections.abc import Mapping as Dict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from agent.errors import NotFound, StatementRefused
-from agent.fees.statements.table_file import Missing
-from agent.fees.troubles import Code, Trouble, Unread
+from agent.fees.statements.table_file import Missing, read_table
+from agent.fees.troubles import Code, Trouble, Troubles, Unread
 from agent.language import _
 from protocol.messages import Product, TransactionKind
 from protocol.money import CNY
@@ -28,6 +28,8 @@ from protocol.toml_lines import line_of, lines_of
 
 _SHIPPED = Path(__file__).parent / "mappings"
 _UNIT = re.compile(r"[(\[](元|分|人民币元?|RMB|CNY)[)\]]$", re.IGNORECASE)
+MOST_LINES = 50_000
+"""Of one file: so many pages go to the record's owner in one call."""
 LEFT_OUT = "left_out"
 """The key of [kinds] for rows that move no money."""
 
@@ -211,3 +213,21 @@ def load_mapping(named: str, reads: Literal["statement", "bank"]) -> Mapping:
 def _syntax_line(error: Exception) -> int:
     found = re.search(r"at line (\d+)", str(error))
     return int(found[1]) if found else 1
+
+
+def take_rows(
+    raw: bytes, mapping: Mapping, lines: Sized, troubles: Troubles, take: Callable[[Header, int, Sequence[str]], None]
+) -> None:
+    """Every row of a file below its header, until the troubles are full; what cannot be read is one of them. lines: what was
+    taken so far, of which there are no more than `MOST_LINES`."""
+    try:
+        header, _line, rows = read_table(raw, mapping.encoding, partial(header_of, mapping))
+        for line, cells in rows:
+            if len(lines) >= MOST_LINES:
+                raise Unread(Trouble(line, "", Code.TOO_LONG))
+            take(header, line, cells)
+            if troubles.full:
+                break
+    except Unread as error:
+        for trouble in error.troubles:
+            troubles.add(trouble)

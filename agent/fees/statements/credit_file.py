@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 
 from agent.fees.contract.terms import BankCredit
 from agent.fees.statements.cells import note_of, plain
-from agent.fees.statements.columns import Header, Mapping, header_of
+from agent.fees.statements.columns import Header, Mapping, take_rows
 from agent.fees.statements.row_fields import RowFields
-from agent.fees.statements.statement_file import MOST_LINES
-from agent.fees.statements.table_file import read_table
-from agent.fees.troubles import Code, Trouble, Troubles, Unread
+from agent.fees.troubles import Code, Trouble, Troubles
 from protocol.masking import mask_text
 from protocol.money import Money
 
@@ -38,17 +35,7 @@ def read_bank_file(
     """Raises StatementRefused. containing: only lines whose text has one of these, whatever their case: the rest of an
     account is nobody's business."""
     reading = _Reading(mapping, mask_text(plain(file))[:100], sha256(raw).digest(), operator, containing)
-    try:
-        header, _line, rows = read_table(raw, mapping.encoding, partial(header_of, mapping))
-        for line, cells in rows:
-            if len(reading.credits) >= MOST_LINES:
-                raise Unread(Trouble(line, "", Code.TOO_LONG))
-            reading.take(header, line, cells)
-            if reading.troubles.full:
-                break
-    except Unread as error:
-        for trouble in error.troubles:
-            reading.troubles.add(trouble)
+    take_rows(raw, mapping, reading.credits, reading.troubles, reading.take)
     if not (reading.credits or reading.outgoing or reading.others or reading.troubles):
         reading.troubles.add(Trouble(1, "", Code.NO_LINES))
     if reading.troubles:

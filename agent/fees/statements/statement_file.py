@@ -11,20 +11,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from hashlib import sha256
 
 from agent.fees.contract.terms import StatementLine, StatementPage
 from agent.fees.statements.cells import plain
-from agent.fees.statements.columns import LEFT_OUT, Header, Mapping, header_of, word_of
+from agent.fees.statements.columns import LEFT_OUT, Header, Mapping, take_rows, word_of
 from agent.fees.statements.row_fields import RowFields
-from agent.fees.statements.table_file import read_table
 from agent.fees.troubles import Code, Trouble, Troubles, Unread
 from protocol.masking import mask_text
 from protocol.messages import TransactionKind
 
-MOST_LINES = 50_000
-"""Of one file: so many pages go to the record's owner in one call."""
 PAGE_LINES = 100
 _PAGE_BYTES = 56_000
 _LINE_BYTES = 270
@@ -71,17 +67,7 @@ def read_statement(
     do not add up, are taken as they are: what is wrong may be the provider's."""
     reading = _Reading(mapping, tid, as_it_stands=as_it_stands)
     name = mask_text(plain(file))[:100]
-    try:
-        header, _line, rows = read_table(raw, mapping.encoding, partial(header_of, mapping))
-        for line, cells in rows:
-            if len(reading.lines) >= MOST_LINES:
-                raise Unread(Trouble(line, "", Code.TOO_LONG))
-            reading.take(header, line, cells)
-            if reading.troubles.full:
-                break
-    except Unread as error:
-        for trouble in error.troubles:
-            reading.troubles.add(trouble)
+    take_rows(raw, mapping, reading.lines, reading.troubles, reading.take)
     lines = tuple(reading.lines)
     if not lines and not reading.troubles:
         reading.troubles.add(Trouble(1, "", Code.NO_LINES))

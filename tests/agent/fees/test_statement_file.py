@@ -250,7 +250,7 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_many_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.fees.statements.statement_file.MOST_LINES", 2)
+    monkeypatch.setattr("agent.fees.statements.columns.MOST_LINES", 2)
     rows = [with_(SALE, rrn=str(i)) for i in range(3)]
     assert len(read(csv_of(*rows[:2])).lines) == 2
     assert troubles(csv_of(*rows)) == [(4, "", "too_long")]
