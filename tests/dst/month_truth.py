@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -89,6 +89,9 @@ _ANY = frozenset({R.D01, R.D02, R.D03, R.D08, R.D15})
 """Of a rate: an audit may see more than it must."""
 
 
+_OF_MDR = _ANY | {R.D05, R.D09}
+
+
 @dataclass(frozen=True, slots=True)
 class _Wrong:
     """An approved sale's MDR line that is not what it should be."""
@@ -120,6 +123,7 @@ def truth(played: Played) -> list[Occasion]:
             case "refund":
                 found += _refund(row)
     found += _rates(wrong, profile)
+    found = _less_what_came_back(rows, found)
     found += _own(played)
     found += _settlements(rows, month)
     return found
@@ -199,6 +203,30 @@ def _refund(row: Row) -> Iterator[Occasion]:
             yield Occasion(reference, told, moved, frozenset({R.D09}), None if moved > 0 else Unseen.FAVOUR)
         else:  # with "fee_kept" the fee of a sale that was charged wrongly is kept: how much of it is wrong twice?
             yield Occasion(reference, told, moved, frozenset({R.D09}), Unseen.INHERITED)
+
+
+def _less_what_came_back(rows: tuple[Row, ...], found: list[Occasion]) -> list[Occasion]:
+    """A sale's overcharge is none as far as a refund gave it back with the rest (docs/domain.md §4: once per line)."""
+    sale_of = {row["reference"]: row["original_reference"] for row in rows if row["kind"] == "refund"}
+    back: dict[str, int] = defaultdict(int)
+    for one in found:
+        if one.unseen is Unseen.INHERITED and one.minor < 0:
+            back[sale_of[one.subject]] -= one.minor
+    left = []
+    for one in found:
+        if one.rules & _OF_MDR and (less := max(0, min(one.minor, back[one.subject]))):
+            back[one.subject] -= less
+            one = replace(one, minor=one.minor - less)
+        left.append(one)
+    over = {sale: more for sale, more in back.items() if more}  # what came back although nothing was overcharged
+    kept = []
+    for one in left:
+        if one.unseen is Unseen.INHERITED and one.minor < 0:
+            more = min(over.get(sale_of[one.subject], 0), -one.minor)
+            over[sale_of[one.subject]] = over.get(sale_of[one.subject], 0) - more
+            one = replace(one, minor=-more)
+        kept.append(one)
+    return [one for one in kept if one.minor or not one.rules & _OF_MDR]
 
 
 # -- rates -------------------------------------------------------------------------------------------------------------
