@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.views import (
+    AddOperator,
     DepositView,
     EchoReport,
     Head,
@@ -17,8 +18,11 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    OperatorView,
     RememberedHead,
+    RemoveOperator,
     SelfTestReport,
+    SetPin,
     SettleView,
     Status,
     SyncResult,
@@ -152,6 +156,17 @@ class Desk(Protocol):
     def note(self, facts: tuple[Noted, ...]) -> Head:
         """Have facts of fees recorded (tariffs, contracts, credits, statements, claims: `agent.fees`), all in one commit,
         durably. Raises JournalError, and ClaimError for a claim's event that its state does not know; then nothing is."""
+        ...
+
+    def people(self) -> tuple[OperatorView, ...]:
+        """Everybody who works here or did, in the order in which they were added."""
+        ...
+
+    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
+        """Add or remove an operator, or set a PIN, durably. The recovery code where a new one was made, to be shown once.
+
+        Raises PeopleError: then nothing was changed, and a wrong PIN is in the record.
+        """
         ...
 
     def unlock(self, passphrase: bytes) -> bool:

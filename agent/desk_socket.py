@@ -25,6 +25,7 @@ from agent.desk import Desk
 from agent.language import _
 from agent.money_views import money_view
 from agent.views import (
+    AddOperator,
     DepositView,
     EchoReport,
     Head,
@@ -36,8 +37,11 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    OperatorView,
     RememberedHead,
+    RemoveOperator,
     SelfTestReport,
+    SetPin,
     SettleView,
     Status,
     SyncResult,
@@ -74,6 +78,8 @@ _RESULTS: dict[str, Any] = {
     "rotate_key": KeyView,
     "erase": Head,
     "note": Head,
+    "people": tuple[OperatorView, ...],
+    "change_people": str | None,
     "unlock": bool,
     "wait": int,
 }
@@ -304,6 +310,12 @@ class SocketDesk:
 
     def note(self, facts: tuple[Noted, ...]) -> Head:
         return self._call("note", facts=facts)  # type: ignore[no-any-return]
+
+    def people(self) -> tuple[OperatorView, ...]:
+        return self._call("people")  # type: ignore[no-any-return]
+
+    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
+        return self._call("change_people", asked=asked)  # type: ignore[no-any-return]
 
     def unlock(self, passphrase: bytes) -> bool:
         return self._call("unlock", passphrase=passphrase)  # type: ignore[no-any-return]

@@ -13,7 +13,8 @@
      ├─ NotFound              exit 1: nothing by that name
      ├─ StatementRefused      exit 1: a statement's or a bank's file is not taken; every trouble with file, line and field
      ├─ ContractRefused       exit 1: a contract's file is not taken; every trouble with file, line and field
-     └─ ClaimError            exit 1: what was to happen to a claim cannot, by its state, its money or its dates
+     ├─ ClaimError            exit 1: what was to happen to a claim cannot, by its state, its money or its dates
+     └─ PeopleError           exit 1: a wrong PIN, a lock-out, a role that may not
 
 Both sentences are already in the reader's language: they are made where the error is raised, through `agent.language`.
 """
@@ -91,6 +92,12 @@ class ContractRefused(CounterfoilError):
 
 class ClaimError(CounterfoilError):
     """What was to happen to a claim cannot: by its state, its money or its dates. Nothing was recorded."""
+
+    exit_code = 1
+
+
+class PeopleError(CounterfoilError):
+    """Who asks may not, or did not prove who he is. Nothing was done; a wrong PIN is recorded."""
 
     exit_code = 1
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent import actions as a
@@ -16,8 +15,9 @@ from agent.custody.remembered import remembered_heads
 from agent.custody.rotation import rotate
 from agent.custody.upkeep import Upkeep
 from agent.custody.witnesses import Record, Witnesses
-from agent.errors import JournalError, LinkError
+from agent.errors import JournalError
 from agent.fees.noting import claims_before, note
+from agent.following import Following
 from agent.home import Home
 from agent.journal import heads
 from agent.journal.entries import Entry
@@ -27,18 +27,19 @@ from agent.journal.money_entries import money_entries
 from agent.journal.reader import Head as JournalHead
 from agent.journal.reader import Reader, open_reader
 from agent.journal.store import Journal
-from agent.language import _
 from agent.link_off import key_damaged, link_off
 from agent.money_views import intent_detail, intent_views, money_view
 from agent.notices import words
+from agent.people.at_desk import PeopleAtDesk
+from agent.people.people import BEGINNINGS
 from agent.projection import Projection
 from agent.reading import Reading
-from agent.refusals import anonymous, lane_refused, not_as_asked, signs_already, stopped
+from agent.refusals import anonymous, lane_refused, signs_already
 from agent.runner import Runner
 from agent.settings import Settings
+from agent.terminal_at_desk import TerminalAtDesk
 from agent.views import (
-    DepositView,
-    EchoReport,
+    AddOperator,
     Head,
     IntentDetail,
     IntentView,
@@ -50,48 +51,30 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    OperatorView,
     RememberedHead,
-    SelfTestItem,
-    SelfTestReport,
-    SettleView,
+    RemoveOperator,
+    SetPin,
     Status,
-    SyncResult,
-    TerminalInfo,
     Today,
     TransactionDetail,
     TransactionPage,
     WitnessAnswer,
 )
 from protocol.dialect import dialect
-from protocol.messages import (
-    DepositReturn,
-    DepositStatus,
-    DeviceInfo,
-    DeviceInfoQuery,
-    Echo,
-    EchoReply,
-    SelfTest,
-    SelfTestReply,
-    Settle,
-    SettleReply,
-    Sync,
-    SyncReply,
-)
 
 if TYPE_CHECKING:
     from agent.fees.audit.watch import FeeWatch
 
-INFO_MS = 10_000
-SYNC_MS = SETTLE_MS = 30_000
+T = TypeVar("T")
+
 DECIDE_MS = 15_000
 """How long a decision about a money request may take: it waits for this computer's disk."""
-LONGEST_ECHO = 1_024
-"""Bytes of an echo."""
 FINDINGS_MS = 7 * 86_400_000
 """How long a finding stands among what needs a person now."""
 
 
-class HomeDesk:
+class HomeDesk(TerminalAtDesk):
     """The desk in the process that owns the home. runner: None where no agent runs; journal: the home's is then given, or
     opened to be looked at. `close` closes it. record, witnesses: None where nothing can be recorded.
     """
@@ -108,7 +91,8 @@ class HomeDesk:
         upkeep: Upkeep | None = None,
         fees: FeeWatch | None = None,
     ) -> None:
-        self._settings, self._runner, self._home = settings, runner, home
+        super().__init__(settings, runner)
+        self._home = home
         self._zone = ZoneInfo(settings.time_zone)
         self._journal, self._record, self._witnesses = journal, runner or record, witnesses
         self._upkeep, self._fees = upkeep, fees
@@ -120,6 +104,7 @@ class HomeDesk:
                 projection.catch_up(self._journal)
             finally:
                 projection.close()
+        self._people = PeopleAtDesk(Following(home, BEGINNINGS, self._read), self._writing, self._now)
         self._reading = Reading(home.views, self._entry, simulated=settings.simulated)
 
     def status(self) -> Status:
@@ -163,72 +148,6 @@ class HomeDesk:
     def transaction(self, reference: str) -> TransactionDetail:
         return self._reading.transaction(reference.lower())
 
-    def terminal_info(self) -> TerminalInfo:
-        runner = self._online()
-        info, hello = runner.ask(DeviceInfoQuery(), INFO_MS), runner.shown.hello
-        if not isinstance(info, DeviceInfo):
-            raise not_as_asked(info)
-        return TerminalInfo(
-            terminal=self._settings.terminal if hello is None else hello.terminal,
-            serial_number=info.serial_number,
-            model=info.model,
-            firmware=info.firmware,
-            mid=info.mid,
-            tid=info.tid,
-            merchant_name=info.merchant_name,
-            mcc=info.mcc,
-            clock=info.clock,
-            log_epoch=None if hello is None else hello.log_epoch,
-            simulated=self._settings.simulated if hello is None else hello.simulated,
-        )
-
-    def sync(self) -> SyncResult:
-        runner = self._signing()
-        before, until = runner.last_event, time.monotonic() + SYNC_MS / 1000
-        reply = runner.ask(Sync(start=before + 1), SYNC_MS)
-        if not isinstance(reply, SyncReply):
-            raise not_as_asked(reply)
-        while (last := runner.last_event) < reply.last_written:
-            if time.monotonic() > until:
-                raise LinkError(
-                    _("The terminal sent its events only up to {last}.").format(last=last),
-                    _("Leave it connected; the rest is recorded as it comes."),
-                )
-            runner.wait(runner.revision, 200)
-        return SyncResult(last_event=last, received=last - before)
-
-    def self_test(self) -> SelfTestReport:
-        reply = self._online().ask(SelfTest(), INFO_MS)
-        if not isinstance(reply, SelfTestReply):
-            raise not_as_asked(reply)
-        return SelfTestReport(tuple(SelfTestItem(item.name, item.passed, item.detail) for item in reply.items))
-
-    def echo(self, size: int = 64) -> EchoReport:
-        runner, data = self._online(), os.urandom(min(max(size, 1), LONGEST_ECHO))
-        began = time.perf_counter_ns()
-        reply = runner.ask(Echo(data=data), INFO_MS)
-        took = (time.perf_counter_ns() - began) // 1_000
-        if not isinstance(reply, EchoReply):
-            raise not_as_asked(reply)
-        if reply.data != data:
-            raise LinkError(
-                _("The terminal sent back something else than it was sent."),
-                _("Report it to whoever made its application."),
-            )
-        return EchoReport(len(data), took)
-
-    def pair(self) -> None:
-        self._online().order(a.Pair)
-
-    def confirm_pairing(self, number: str, replace: bool = False) -> None:
-        self._online().order(lambda token: a.ConfirmPairing(number, replace, token))
-
-    def cancel_pairing(self) -> None:
-        self._online().order(a.CancelPairing)
-
-    def unpair(self) -> None:
-        self._online().order(a.Unpair)
-
     def money(self, order: MoneyOrder, timeout_ms: int, gone: Future[None] | None = None) -> MoneyView:
         """gone: done once whoever ordered it is gone; nobody waits for it then."""
         runner = self._signing()
@@ -238,19 +157,6 @@ class HomeDesk:
         if ended is not None and ended.refusal is not None:
             raise lane_refused(ended.refusal)
         return money_view(order, None if ended is None else ended.outcome)
-
-    def settle(self) -> SettleView:
-        reply = self._signing().ask(Settle(), SETTLE_MS)
-        if not isinstance(reply, SettleReply):
-            raise not_as_asked(reply)
-        return SettleView(reply.settled, reply.batch, reply.response_code)
-
-    def apply_for_deposit(self, reference: str, amount: Money, application: str) -> DepositView:
-        asked = DepositReturn(reference=reference, amount=amount, application=application)
-        reply = self._signing().ask(asked, SETTLE_MS)
-        if not isinstance(reply, DepositStatus):
-            raise not_as_asked(reply)
-        return DepositView(reply.ticket, reply.state.value, reply.amount.minor, reply.amount.currency, reply.documents)
 
     def intents(self) -> tuple[IntentView, ...]:
         return intent_views(self._money_entries())
@@ -286,8 +192,7 @@ class HomeDesk:
         def question(journal: Reader) -> list[heads.Compared]:
             return heads.compare_all(journal, self._home.path)
 
-        found = question(self._journal) if self._journal is not None else self._at_work().read(question)
-        return remembered_heads(found)
+        return remembered_heads(self._read(question))
 
     def ask_witnesses(self) -> tuple[WitnessAnswer, ...]:
         if self._runner is not None or self._witnesses is None:
@@ -321,6 +226,15 @@ class HomeDesk:
                 lambda journal, at: note(journal, at, facts, time_zone=zone, adjusted_after=verified, known=known)
             )
         )
+
+    def people(self) -> tuple[OperatorView, ...]:
+        return self._people.views()
+
+    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
+        return self._people.change(asked)
+
+    def _read(self, question: Callable[[Reader], list[T]]) -> list[T]:
+        return question(self._journal) if self._journal is not None else self._at_work().read(question)
 
     def _writing(self, work: Callable[[Journal, int], JournalHead]) -> JournalHead:
         if self._runner is not None or self._record is None:
@@ -357,28 +271,6 @@ class HomeDesk:
 
     def _entry(self, seq: int) -> Entry:
         return self._journal.entry(seq) if self._journal is not None else self._at_work().entry(seq)
-
-    def _online(self) -> Runner:
-        """Raises CounterfoilError where the pump broke: it would answer nobody."""
-        runner = self._at_work()
-        if runner.broken is not None:
-            raise stopped(runner.broken)
-        return runner
-
-    def _signing(self) -> Runner:
-        """Raises LinkError while nothing can be signed: what needs a signed entry is not even begun."""
-        runner = self._online()
-        if (unsigned := runner.unsigned) is not None and (notice := unsigned.notice) is not None:
-            raise LinkError(*words(notice))
-        return runner
-
-    def _at_work(self) -> Runner:
-        if self._runner is None:
-            raise LinkError(
-                _("No agent runs on this home, so nobody talks to the terminal."),
-                _("Start one with: counterfoil serve"),
-            )
-        return self._runner
 
 
 def _require_words(operator: str, reason: str) -> None:

@@ -15,11 +15,15 @@ from agent.lane_types import IntentDetail, IntentView, LaneState, LaneView, Mone
 from agent.language import choose_language, language, translator
 from agent.notice_types import Notice, NoticeCode
 from agent.orders import MoneyAction, MoneyOrder, MoneyState
+from agent.people.people_kinds import Role
+from agent.people.people_types import AddOperator, Credential, OperatorView, RemoveOperator, SetPin
 from agent.witness_types import KeyView, WitnessAnswer, WitnessOutcome
 from protocol.money import Money
 
 __all__ = [
+    "AddOperator",
     "Capability",
+    "Credential",
     "DepositView",
     "EchoReport",
     "Head",
@@ -38,13 +42,17 @@ __all__ = [
     "Noted",
     "Notice",
     "NoticeCode",
+    "OperatorView",
     "PairingFailed",
     "PairingStage",
     "PairingView",
     "ProductLine",
     "RememberedHead",
+    "RemoveOperator",
+    "Role",
     "SelfTestItem",
     "SelfTestReport",
+    "SetPin",
     "SettleView",
     "Status",
     "SyncResult",

@@ -31,6 +31,11 @@ def product_name(code: str) -> str:
     }.get(code, code)
 
 
+def role_name(code: str) -> str:
+    """What an operator may do."""
+    return {"cashier": _("cashier"), "manager": _("manager"), "technician": _("technician")}.get(code, code)
+
+
 def outcome_name(code: str, *, voided: bool = False) -> str:
     """A transaction's outcome; a voided one is neither."""
     if voided:

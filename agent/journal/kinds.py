@@ -23,6 +23,7 @@ from agent.journal.custody_kinds import (
 from agent.journal.meanings import means as _means
 from agent.journal.money_kinds import MoneyFact, MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
 from agent.orders import MoneyAction, MoneyState
+from agent.people import people_kinds
 from protocol.messages import (
     DepositUpdate,
     DeviceEvent,
@@ -241,6 +242,7 @@ Fact = (
     | MoneyFact
     | CustodyFact
     | fee_kinds.FeeFact
+    | people_kinds.PeopleFact
 )
 
 KINDS: dict[str, type] = {
@@ -273,6 +275,7 @@ KINDS: dict[str, type] = {
     "witness.refused": WitnessRefused,
     "private.erased": PrivateErased,
     **fee_kinds.KINDS,
+    **people_kinds.KINDS,
 }
 """kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""
 
@@ -292,5 +295,6 @@ PRIVATE: dict[type, frozenset[str]] = {
     WitnessRefused: frozenset({"answer"}),
     PrivateErased: _REASON,
     **fee_kinds.PRIVATE,
+    **people_kinds.PRIVATE,
 }
 """Free text and names stand outside the leaf, salted, so that they can be erased (docs/journal.md)."""
