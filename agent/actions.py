@@ -129,6 +129,8 @@ class Order:
 
     token: int
     order: MoneyOrder
+    beside: tuple[Fact, ...] = ()
+    """Recorded in one commit with the intent, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ _COMMANDS = {
     "journal": ("agent.commands.journal", N_("The signed record: check it, prove it, copy it, keep its key.")),
     "intent": ("agent.commands.intent", N_("Money requests of unknown outcome: list, show, park, resolve.")),
     "operator": ("agent.commands.operator", N_("People at the counter: add, pin, reset, remove, list.")),
+    "refund": ("agent.commands.refund", N_("Money back, guarded: create, list, show, note.")),
+    "void": ("agent.commands.refund", N_("Take a whole sale of today back.")),
     "transactions": ("agent.commands.transactions", N_("The day's work: list, show.")),
     "fees": ("agent.commands.fees", N_("What should be charged, what was, and a claim that stands.")),
     "statement": ("agent.commands.statement", N_("The provider's own files, held against the record.")),

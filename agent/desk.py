@@ -7,6 +7,7 @@ from typing import Protocol
 
 from agent.views import (
     AddOperator,
+    Credential,
     DepositView,
     EchoReport,
     Head,
@@ -18,7 +19,11 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    NoteRefund,
     OperatorView,
+    RefundAsked,
+    RefundQuote,
+    RefundView,
     RememberedHead,
     RemoveOperator,
     SelfTestReport,
@@ -162,11 +167,36 @@ class Desk(Protocol):
         """Everybody who works here or did, in the order in which they were added."""
         ...
 
-    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
-        """Add or remove an operator, or set a PIN, durably. The recovery code where a new one was made, to be shown once.
+    def add_operator(self, asked: AddOperator) -> str | None:
+        """Durably. The recovery code where it is the first, to be shown once. Raises PeopleError: then nothing was changed,
+        and a wrong PIN is in the record. So do the next two."""
+        ...
 
-        Raises PeopleError: then nothing was changed, and a wrong PIN is in the record.
-        """
+    def set_pin(self, asked: SetPin) -> str | None:
+        """The new recovery code where the old one was used."""
+        ...
+
+    def remove_operator(self, asked: RemoveOperator) -> None: ...
+
+    def refund_quote(self, asked: RefundAsked) -> RefundQuote:
+        """What would be done, by which rules and at what cost; nothing is recorded. Raises RefundRefusal: no such sale."""
+        ...
+
+    def refund(self, asked: RefundAsked, given: tuple[Credential, ...], timeout_ms: int) -> RefundView:
+        """Give money back, once for each reference, and wait so long for the outcome. given: who confirms it, the one at the
+        counter first. Raises PeopleError, RefundRefusal (recorded), LinkError: then nothing was sent."""
+        ...
+
+    def refunds(self) -> tuple[RefundView, ...]:
+        """Every refund and void that was confirmed here, oldest first."""
+        ...
+
+    def refund_view(self, reference: str) -> RefundView:
+        """One, by its reference or a unique beginning of it. Raises RefundRefusal."""
+        ...
+
+    def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
+        """Record what became of one, durably. Raises PeopleError, RefundRefusal."""
         ...
 
     def unlock(self, passphrase: bytes) -> bool:

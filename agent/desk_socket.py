@@ -26,6 +26,7 @@ from agent.language import _
 from agent.money_views import money_view
 from agent.views import (
     AddOperator,
+    Credential,
     DepositView,
     EchoReport,
     Head,
@@ -37,7 +38,11 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    NoteRefund,
     OperatorView,
+    RefundAsked,
+    RefundQuote,
+    RefundView,
     RememberedHead,
     RemoveOperator,
     SelfTestReport,
@@ -79,7 +84,14 @@ _RESULTS: dict[str, Any] = {
     "erase": Head,
     "note": Head,
     "people": tuple[OperatorView, ...],
-    "change_people": str | None,
+    "add_operator": str | None,
+    "set_pin": str | None,
+    "remove_operator": None,
+    "refund_quote": RefundQuote,
+    "refund": RefundView,
+    "refunds": tuple[RefundView, ...],
+    "refund_view": RefundView,
+    "note_refund": RefundView,
     "unlock": bool,
     "wait": int,
 }
@@ -87,6 +99,8 @@ _RESULTS: dict[str, Any] = {
 
 _GIVEN: dict[str, dict[str, Any]] = {name: get_type_hints(getattr(Desk, name)) for name in _RESULTS}
 """Every argument is of its type: a value of another one would be found out by the one thread that turns the pump."""
+_ASKER_MAY_GO = ("money", "refund")
+"""Methods that are told when nobody waits for their answer any more."""
 _LONGEST_CALL = 16 * 1024 * 1024
 """Bytes: a year's statement is recorded whole."""
 _SLACK_S = 40
@@ -108,7 +122,7 @@ class _Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str
     what: str
     todo: str
-    troubles: tuple[tuple[int | str, ...], ...] = ()
+    troubles: tuple[tuple[int | str, ...] | str, ...] = ()
     """Of a file that is not taken: line, field and what, as the error has them."""
 
 
@@ -189,7 +203,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 raise msgspec.ValidationError(f"no method {call.method}")
             types = _GIVEN[call.method]
             given = {name: msgspec.convert(value, types[name]) for name, value in call.arguments.items()}
-            if call.method == "money":
+            if call.method in _ASKER_MAY_GO:
                 given["gone"] = self._asker_gone()
             result = getattr(self.server.desk, call.method)(**given)
             answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
@@ -314,8 +328,29 @@ class SocketDesk:
     def people(self) -> tuple[OperatorView, ...]:
         return self._call("people")  # type: ignore[no-any-return]
 
-    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
-        return self._call("change_people", asked=asked)  # type: ignore[no-any-return]
+    def add_operator(self, asked: AddOperator) -> str | None:
+        return self._call("add_operator", asked=asked)  # type: ignore[no-any-return]
+
+    def set_pin(self, asked: SetPin) -> str | None:
+        return self._call("set_pin", asked=asked)  # type: ignore[no-any-return]
+
+    def remove_operator(self, asked: RemoveOperator) -> None:
+        self._call("remove_operator", asked=asked)
+
+    def refund_quote(self, asked: RefundAsked) -> RefundQuote:
+        return self._call("refund_quote", asked=asked)  # type: ignore[no-any-return]
+
+    def refund(self, asked: RefundAsked, given: tuple[Credential, ...], timeout_ms: int) -> RefundView:
+        return self._call("refund", timeout_ms, asked=asked, given=given, timeout_ms=timeout_ms)  # type: ignore[no-any-return]
+
+    def refunds(self) -> tuple[RefundView, ...]:
+        return self._call("refunds")  # type: ignore[no-any-return]
+
+    def refund_view(self, reference: str) -> RefundView:
+        return self._call("refund_view", reference=reference)  # type: ignore[no-any-return]
+
+    def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
+        return self._call("note_refund", asked=asked, given=given)  # type: ignore[no-any-return]
 
     def unlock(self, passphrase: bytes) -> bool:
         return self._call("unlock", passphrase=passphrase)  # type: ignore[no-any-return]

@@ -14,7 +14,8 @@
      ├─ StatementRefused      exit 1: a statement's or a bank's file is not taken; every trouble with file, line and field
      ├─ ContractRefused       exit 1: a contract's file is not taken; every trouble with file, line and field
      ├─ ClaimError            exit 1: what was to happen to a claim cannot, by its state, its money or its dates
-     └─ PeopleError           exit 1: a wrong PIN, a lock-out, a role that may not
+     ├─ PeopleError           exit 1: a wrong PIN, a lock-out, a role that may not
+     └─ RefundRefusal         exit 1: the rules of money back refuse it; nothing was sent
 
 Both sentences are already in the reader's language: they are made where the error is raised, through `agent.language`.
 """
@@ -100,6 +101,16 @@ class PeopleError(CounterfoilError):
     """Who asks may not, or did not prove who he is. Nothing was done; a wrong PIN is recorded."""
 
     exit_code = 1
+
+
+class RefundRefusal(CounterfoilError):
+    """The rules of money back refuse it. reasons: their codes (docs/refunds.md). Nothing was sent."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, todo: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(what, todo)
+        self.reasons = self.troubles = reasons
 
 
 class StatementRefused(CounterfoilError):

@@ -34,12 +34,16 @@ from agent.people.at_desk import PeopleAtDesk
 from agent.people.people import BEGINNINGS
 from agent.projection import Projection
 from agent.reading import Reading
-from agent.refusals import anonymous, lane_refused, signs_already
+from agent.refunds.at_desk import RefundsAtDesk
+from agent.refunds.record import FOLLOWED
+from agent.refunds.refund_kinds import RefundFact
+from agent.refusals import anonymous, lane_refused, not_without_rules, signs_already
 from agent.runner import Runner
 from agent.settings import Settings
 from agent.terminal_at_desk import TerminalAtDesk
 from agent.views import (
     AddOperator,
+    Credential,
     Head,
     IntentDetail,
     IntentView,
@@ -51,7 +55,11 @@ from agent.views import (
     MoneyState,
     MoneyView,
     Noted,
+    NoteRefund,
     OperatorView,
+    RefundAsked,
+    RefundQuote,
+    RefundView,
     RememberedHead,
     RemoveOperator,
     SetPin,
@@ -106,6 +114,10 @@ class HomeDesk(TerminalAtDesk):
                 projection.close()
         self._people = PeopleAtDesk(Following(home, BEGINNINGS, self._read), self._writing, self._now)
         self._reading = Reading(home.views, self._entry, simulated=settings.simulated)
+        followed = Following(home, FOLLOWED, self._read)
+        self._refunds = RefundsAtDesk(
+            settings, followed, self._reading, self._people, write=self._writing, now=self._now
+        )
 
     def status(self) -> Status:
         runner, now = self._runner, self._now()
@@ -150,10 +162,17 @@ class HomeDesk(TerminalAtDesk):
 
     def money(self, order: MoneyOrder, timeout_ms: int, gone: Future[None] | None = None) -> MoneyView:
         """gone: done once whoever ordered it is gone; nobody waits for it then."""
+        if order.action is not MoneyAction.SALE and not self._settings.simulated:
+            raise not_without_rules()
+        return self._order(order, (), timeout_ms, gone)
+
+    def _order(
+        self, order: MoneyOrder, beside: tuple[RefundFact, ...], timeout_ms: int, gone: Future[None] | None
+    ) -> MoneyView:
         runner = self._signing()
         if self._upkeep is not None and (hindered := self._upkeep.notice(0)) is not None:
             raise JournalError(*words(hindered))
-        ended = runner.money(lambda token: a.Order(token, order), timeout_ms, gone)
+        ended = runner.money(lambda token: a.Order(token, order, beside), timeout_ms, gone)
         if ended is not None and ended.refusal is not None:
             raise lane_refused(ended.refusal)
         return money_view(order, None if ended is None else ended.outcome)
@@ -230,8 +249,32 @@ class HomeDesk(TerminalAtDesk):
     def people(self) -> tuple[OperatorView, ...]:
         return self._people.views()
 
-    def change_people(self, asked: AddOperator | SetPin | RemoveOperator) -> str | None:
+    def add_operator(self, asked: AddOperator) -> str | None:
         return self._people.change(asked)
+
+    def set_pin(self, asked: SetPin) -> str | None:
+        return self._people.change(asked)
+
+    def remove_operator(self, asked: RemoveOperator) -> None:
+        self._people.change(asked)
+
+    def refund_quote(self, asked: RefundAsked) -> RefundQuote:
+        return self._refunds.quote(asked)
+
+    def refund(
+        self, asked: RefundAsked, given: tuple[Credential, ...], timeout_ms: int, gone: Future[None] | None = None
+    ) -> RefundView:
+        """gone: as of `money`."""
+        return self._refunds.refund(asked, given, self._order, timeout_ms, gone)
+
+    def refunds(self) -> tuple[RefundView, ...]:
+        return self._refunds.views()
+
+    def refund_view(self, reference: str) -> RefundView:
+        return self._refunds.view(reference)
+
+    def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
+        return self._refunds.note(asked, given)
 
     def _read(self, question: Callable[[Reader], list[T]]) -> list[T]:
         return question(self._journal) if self._journal is not None else self._at_work().read(question)

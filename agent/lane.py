@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from agent import actions as a
 from agent import money_decisions as decisions
 from agent.journal.kinds import EventContradicted, Fact, LogRolledBack
-from agent.journal.money_kinds import MoneyFact, MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
+from agent.journal.money_kinds import MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
 from agent.lane_cases import Cases
 from agent.lane_view import lane_notices, lane_view
 from agent.money import (
@@ -56,7 +56,7 @@ class Lane:
         self._accepting: list[tuple[int, Rollbacks]] = []  # as their facts stand: whose, and what they looked into
         self._session: Told | None = None
         self._flight: dict[int, tuple[MoneyCase, bool]] = {}  # request id -> the case, and whether a STATUS
-        self.facts: list[MoneyFact] = []
+        self.facts: list[Fact] = []
         self.sends: list[tuple[MoneyCase, m.MoneyRequest | m.StatusQuery | m.Confirm]] = []
         self.answers: list[a.Ended] = []
 
@@ -170,8 +170,9 @@ class Lane:
             self._refuse(given.token, a.LaneReason.NOT_SPOKEN)
             return
         case = MoneyCase(intent, boot_id=session.boot_id, deadline=deadline, since=at.wall, waiting=[given.token])
+        case.beside = given.beside
         self._open[intent.reference] = case
-        self.facts.append(intent)
+        self.facts += [*given.beside, intent]
 
     def _park(self, given: a.Park, at: Moment) -> None:
         case = self._open.get(given.reference)
@@ -248,7 +249,8 @@ class Lane:
         kept: list[Fact] = []
         for fact in facts:
             if not isinstance(fact, MoneyIntent):
-                kept.append(fact)
+                if not any(fact is beside for case in self._open.values() for beside in case.beside):
+                    kept.append(fact)
                 continue
             case = self._open.get(fact.reference)
             if case is not None and case.state is CaseState.INTENDED and case.intent == fact:

@@ -161,9 +161,10 @@ class MoneyCase:
     """One request at work. Times are ms that never go back, `since` apart (ms UTC).
 
     outcome: the last word of its end; durable: the last one in the journal, which is what people are told.
-    waiting: tokens of whoever ordered it and still waits; resolving, parking: of those who decide about it. deadline: on the
-    terminal's clock, of that boot; 0, and so over, where another process made the request. seen: the highest number of an
-    event of the terminal's log that spoke of it. unknown_since: as far as this process knows.
+    waiting: tokens of whoever ordered it and still waits; resolving, parking: of those who decide about it. beside:
+    recorded with its intent. deadline: on the terminal's clock, of that boot; 0, and so over, where another process made
+    the request. seen: the highest number of an event of the terminal's log that spoke of it. unknown_since: as far as this
+    process knows.
     """
 
     intent: MoneyIntent
@@ -185,6 +186,7 @@ class MoneyCase:
     waiting: list[int] = field(default_factory=list)
     resolving: list[int] = field(default_factory=list)
     parking: list[int] = field(default_factory=list)
+    beside: tuple[Fact, ...] = ()
 
     @property
     def reference(self) -> str:

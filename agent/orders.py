@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,7 +66,7 @@ class MoneyOrder:
     def makes_sense(self) -> bool:
         """What no dialect would carry, and no entry hold, is no order."""
         return (
-            _is_reference(self.reference)
+            is_reference(self.reference)
             and self._names_its_original
             and (self.action is MoneyAction.VOID if self.amount is None else self.amount.minor > 0)
             and 0 < self.patience_ms <= LONGEST_PATIENCE_MS
@@ -78,10 +79,17 @@ class MoneyOrder:
         if self.action is MoneyAction.SALE:
             return reference is None and trace is None
         short = trace is None or (trace.isascii() and trace.isalnum() and len(trace) <= _LONGEST_TRACE)
-        return short and reference is not None and _is_reference(reference) and reference != self.reference
+        return short and reference is not None and is_reference(reference) and reference != self.reference
 
 
-def _is_reference(text: str) -> bool:
+def new_reference(at: int) -> str:
+    """A UUIDv7 (RFC 9562 §5.7) as 32 hex digits. at: ms UTC."""
+    chance = secrets.randbits(74)
+    number = at << 80 | 7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
+    return f"{number:032x}"
+
+
+def is_reference(text: str) -> bool:
     return len(text) == 32 and set(text) <= set("0123456789abcdef")
 
 

@@ -95,6 +95,14 @@ def anonymous() -> CounterfoilError:
     )
 
 
+def not_without_rules() -> LinkError:
+    """A refund or void that is given to the lane as it is."""
+    return LinkError(
+        _("Money is given back by the shop's rules alone; nothing was sent."),
+        _("Use counterfoil refund create, or counterfoil void."),
+    )
+
+
 def lane_refused(refusal: LaneRefusal | None) -> LinkError:
     """A money order, or a decision about one, that was not carried out. None: it took too long."""
     if refusal is None:

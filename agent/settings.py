@@ -14,9 +14,11 @@ import msgspec
 from agent.errors import HomeError
 from agent.fees.audit.thresholds import FeeSettings
 from agent.language import _
+from agent.refunds.rules import RefundSettings
 from protocol.dialect import DIALECTS, dialect
 
 _WITNESS_TABLE = re.compile(r"^[ \t]*\[\[[ \t]*witness[ \t]*\]\]", re.MULTILINE)
+_TABLES_OF: dict[str, type[FeeSettings] | type[RefundSettings]] = {"fees": FeeSettings, "refunds": RefundSettings}
 LINE_FORMATS = ("8N1", "7E1")
 """Data bits, parity (none, even), stop bits."""
 
@@ -42,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     and papers say so. port: a device path or a pyserial URL. dialect: a name of `protocol.dialect.DIALECTS`. line_rate: bits
     a second, the one the acknowledgement timers reckon with where the port has none. line_format: data bits, parity and stop
     bits. Both are the dialect's own where they are not given. time_zone: the merchant's. fees: where the audit of fees draws
-    its lines. witness: who is asked to sign the record's heads.
+    its lines. refunds: the shop's rules of money back. witness: who is asked to sign the record's heads.
     """
 
     terminal: str
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     line_format: Literal["", "8N1", "7E1"] = ""
     time_zone: str = "Asia/Shanghai"
     fees: FeeSettings = FeeSettings()
+    refunds: RefundSettings = RefundSettings()
     witness: tuple[WitnessAt, ...] = ()
 
     def __post_init__(self) -> None:
@@ -93,14 +96,14 @@ def read_settings(path: Path) -> Settings:
 
 
 def write_settings(path: Path, settings: Settings) -> None:
-    """Write HOME/settings.toml; of the fees only what is not the default."""
-    names = [name for name in settings.__struct_fields__ if name not in ("fees", "witness")]
+    """Write HOME/settings.toml; of its tables only what is not the default."""
+    names = [name for name in settings.__struct_fields__ if name not in (*_TABLES_OF, "witness")]
     lines = [f"{name} = {_toml(getattr(settings, name))}\n" for name in names]
-    usual = msgspec.structs.asdict(FeeSettings())
-    fees = [
-        f"{n} = {_toml(value)}\n" for n, value in msgspec.structs.asdict(settings.fees).items() if value != usual[n]
-    ]
-    lines += ["\n[fees]\n", *fees] if fees else []
+    for name, of in _TABLES_OF.items():
+        usual = msgspec.structs.asdict(of())
+        told = msgspec.structs.asdict(getattr(settings, name)).items()
+        unusual = [f"{n} = {_toml(value)}\n" for n, value in told if value != usual[n]]
+        lines += [f"\n[{name}]\n", *unusual] if unusual else []
     path.write_text("".join(lines) + _tables(settings.witness), encoding="utf-8")
 
 

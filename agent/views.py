@@ -17,6 +17,7 @@ from agent.notice_types import Notice, NoticeCode
 from agent.orders import MoneyAction, MoneyOrder, MoneyState
 from agent.people.people_kinds import Role
 from agent.people.people_types import AddOperator, Credential, OperatorView, RemoveOperator, SetPin
+from agent.refunds.refund_types import NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
 from agent.witness_types import KeyView, WitnessAnswer, WitnessOutcome
 from protocol.money import Money
 
@@ -39,6 +40,7 @@ __all__ = [
     "MoneyOrder",
     "MoneyState",
     "MoneyView",
+    "NoteRefund",
     "Noted",
     "Notice",
     "NoticeCode",
@@ -47,6 +49,10 @@ __all__ = [
     "PairingStage",
     "PairingView",
     "ProductLine",
+    "Reason",
+    "RefundAsked",
+    "RefundQuote",
+    "RefundView",
     "RememberedHead",
     "RemoveOperator",
     "Role",

@@ -22,6 +22,7 @@ from agent.fees.claims.claim_states import claim_states
 from agent.fees.claims.letter import rule_name
 from agent.fees.findings import Rule
 from agent.journal.kinds_page import kinds_table
+from agent.refunds import case
 from agent.views_schema import views_table
 from protocol import conversation, messages
 from protocol.dialects.native import arq, exchange, fragments, framing, link, link_states, pairing, wire
@@ -249,6 +250,10 @@ def money_states() -> str:
     return f"```mermaid\n{money.TABLE.mermaid()}```\n"
 
 
+def refund_states() -> str:
+    return f"```mermaid\n{case.TABLE.mermaid()}```\n"
+
+
 def telium_states() -> str:
     return f"```mermaid\n{telium_link_states.TABLE.mermaid()}```\n"
 
@@ -333,6 +338,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "native-pairing": native_pairing,
     "native-pairing-states": native_pairing_states,
     "money-states": money_states,
+    "refund-states": refund_states,
     "claim-states": claim_states,
     "fee-thresholds": fee_thresholds,
     "telium-states": telium_states,

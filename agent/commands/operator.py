@@ -206,7 +206,15 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
 
 def _change(ctx: click.Context, asked: PeopleChange, passphrase_file: Path | None, *, as_json: bool) -> None:
     with open_desk(home_of(ctx), sources=passphrase_sources(passphrase_file), record=True) as desk:
-        code, simulated = desk.change_people(asked), desk.status().simulated
+        code: str | None = None
+        match asked:
+            case AddOperator():
+                code = desk.add_operator(asked)
+            case SetPin():
+                code = desk.set_pin(asked)
+            case RemoveOperator():
+                desk.remove_operator(asked)
+        simulated = desk.status().simulated
     if as_json:
         say_json({"simulated": simulated, "operator": asked.operator, "recovery_code": code})
         return

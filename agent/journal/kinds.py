@@ -24,6 +24,7 @@ from agent.journal.meanings import means as _means
 from agent.journal.money_kinds import MoneyFact, MoneyIntent, MoneyOutcome, MoneyParked, MoneyRollbackAccepted
 from agent.orders import MoneyAction, MoneyState
 from agent.people import people_kinds
+from agent.refunds import refund_kinds
 from protocol.messages import (
     DepositUpdate,
     DeviceEvent,
@@ -243,6 +244,7 @@ Fact = (
     | CustodyFact
     | fee_kinds.FeeFact
     | people_kinds.PeopleFact
+    | refund_kinds.RefundFact
 )
 
 KINDS: dict[str, type] = {
@@ -276,6 +278,7 @@ KINDS: dict[str, type] = {
     "private.erased": PrivateErased,
     **fee_kinds.KINDS,
     **people_kinds.KINDS,
+    **refund_kinds.KINDS,
 }
 """kind → the dataclass whose fields its body holds; for an event of the terminal's log the message's, beside `event`."""
 
@@ -296,5 +299,6 @@ PRIVATE: dict[type, frozenset[str]] = {
     PrivateErased: _REASON,
     **fee_kinds.PRIVATE,
     **people_kinds.PRIVATE,
+    **refund_kinds.PRIVATE,
 }
 """Free text and names stand outside the leaf, salted, so that they can be erased (docs/journal.md)."""

@@ -26,10 +26,11 @@ def money_entries(journal: Reader) -> Iterator[tuple[Entry, Fact]]:
     """In journal order. Raises JournalDamaged."""
     for entry in journal.all_of(("money.", "log.rolled_back", "event.contradicted")):
         if entry.kind in KINDS:
-            yield entry, _fact(entry)
+            yield entry, money_fact(entry)
 
 
-def _fact(entry: Entry) -> Fact:
+def money_fact(entry: Entry) -> Fact:
+    """What an entry of one of these kinds says."""
     body: dict[str, Any] = {
         k: v for k, v in entry.body.items() if not k.endswith(("_minor", "_sha256")) and k != "currency"
     }

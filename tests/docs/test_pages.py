@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from agent.cli import counterfoil
+from agent.refunds.rules import RefundSettings
 from agent.settings import Settings
 
 HOUSE = Path(__file__).parents[2]
@@ -72,8 +73,14 @@ def test_settings_are_told_with_their_defaults() -> None:
         for name, default in fields.items()
     }
     expected |= dict.fromkeys([name for name, default in fields.items() if default in ("", 0)], "the dialect's")
-    expected |= {"fees": "as there"}
+    expected |= {"fees": "as there", "refunds": "as there"}
     assert {name: default.strip("` ") for name, default in rows.items() if name in expected} == expected
+
+
+def test_the_rules_of_money_back_are_told_with_their_defaults() -> None:
+    told = PAGES["interface.md"].split("| `refunds` | table |")[1].split("\n")[0]
+    defaults = {f.encode_name: str(f.default) for f in msgspec.structs.fields(RefundSettings)}
+    assert dict(re.findall(r"`([a-z_]+)` (\d+)", told)) == defaults
 
 
 def test_rates_are_told_as_they_are_charged(cli: Callable[..., str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from agent.journal.entries import HOLDS_EVENT, canonical
 from agent.journal.kinds_page import kinds_table
 from agent.orders import LearnedBy, MoneyAction, MoneyState
 from agent.people import people_kinds
+from agent.refunds import refund_kinds
 from protocol.messages import (
     Deduction,
     DeductionCause,
@@ -264,7 +265,9 @@ def test_the_other_kinds() -> None:
         assert (draft.kind, dict(draft.body), dict(draft.private)) == (kind, body, {})
     messages = {"terminal.transaction", "terminal.fee", "terminal.device", "terminal.result_unasked"}
     notices = {"terminal.tariff_notice", "terminal.settlement", "terminal.deposit_update"}
-    assert {*facts, *messages, *notices} == set(kinds.KINDS) - set(fee_kinds.KINDS) - set(people_kinds.KINDS)
+    assert {*facts, *messages, *notices} == set(kinds.KINDS) - set(fee_kinds.KINDS) - set(people_kinds.KINDS) - set(
+        refund_kinds.KINDS
+    )
     of_the_log = {*messages, *notices, "event.unreadable"} - {"terminal.result_unasked"}
     assert of_the_log == HOLDS_EVENT
 

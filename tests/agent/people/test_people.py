@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.desk_socket import DeskServer, SocketDesk
 from agent.errors import PeopleError
 from agent.home import Home
 from agent.home_desk import HomeDesk
@@ -40,7 +41,7 @@ def home(tmp_path: Path) -> Home:
 def desk(home: Home) -> Iterator[HomeDesk]:
     with open_desk(home, record=True) as opened:
         assert isinstance(opened, HomeDesk)
-        opened.change_people(AddOperator("01", Role.MANAGER, CHIEF.pin, "王芳"))
+        opened.add_operator(AddOperator("01", Role.MANAGER, CHIEF.pin, "王芳"))
         yield opened
 
 
@@ -87,12 +88,12 @@ def test_a_pin_is_six_digits_and_no_row(pin: str, allowed: bool) -> None:
 def test_the_first_operator_is_a_manager_and_is_shown_a_recovery_code(home: Home) -> None:
     with open_desk(home, record=True) as desk:
         with pytest.raises(PeopleError, match="first operator of a shop is a manager"):
-            desk.change_people(AddOperator("02", Role.CASHIER, "314159"))
-        code = desk.change_people(AddOperator("01", Role.MANAGER, "271828"))
+            desk.add_operator(AddOperator("02", Role.CASHIER, "314159"))
+        code = desk.add_operator(AddOperator("01", Role.MANAGER, "271828"))
         assert code is not None and len(code.replace("-", "")) == 16
         with pytest.raises(PeopleError, match="Only a manager"):
-            desk.change_people(AddOperator("02", Role.CASHIER, "314159"))
-        assert desk.change_people(AddOperator("02", Role.CASHIER, "314159", "李", CHIEF)) is None
+            desk.add_operator(AddOperator("02", Role.CASHIER, "314159"))
+        assert desk.add_operator(AddOperator("02", Role.CASHIER, "314159", "李", CHIEF)) is None
         assert [(one.operator, one.role, one.name, one.works) for one in desk.people()] == [
             ("01", "manager", None, True),
             ("02", "cashier", "李", True),
@@ -100,7 +101,7 @@ def test_the_first_operator_is_a_manager_and_is_shown_a_recovery_code(home: Home
 
 
 def test_who_may_not_is_told_so_and_nothing_is_changed(desk: HomeDesk) -> None:
-    desk.change_people(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
+    desk.add_operator(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
     cashier = Credential("02", "314159")
     for asked, words in (
         (AddOperator("03", Role.CASHIER, "314160", by=cashier), "may not do that"),
@@ -113,7 +114,7 @@ def test_who_may_not_is_told_so_and_nothing_is_changed(desk: HomeDesk) -> None:
         (RemoveOperator("01", CHIEF), "only manager"),
     ):
         with pytest.raises(PeopleError, match=words):
-            desk.change_people(asked)
+            desk._people.change(asked)
     assert [one.operator for one in desk.people()] == ["01", "02"]
     assert desk._people.authenticate(CHIEF).role is Role.MANAGER
 
@@ -141,29 +142,29 @@ def test_wrong_tries_stand_in_the_journal_and_a_new_process_knows_them(home: Hom
     with open_desk(home, record=True) as again:
         assert again.people()[0].locked_until > time.time_ns() // 1_000_000
         with pytest.raises(PeopleError, match="is locked"):
-            again.change_people(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
+            again.add_operator(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
     assert sum(entry.kind == "people.pin_wrong" for entry in people_entries(home)) == 5
 
 
 def test_a_manager_or_the_recovery_code_lets_a_locked_person_in_again(home: Home) -> None:
     with open_desk(home, record=True) as desk:
         assert isinstance(desk, HomeDesk)
-        code = desk.change_people(AddOperator("01", Role.MANAGER, CHIEF.pin))
+        code = desk.add_operator(AddOperator("01", Role.MANAGER, CHIEF.pin))
         assert code is not None
-        desk.change_people(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
+        desk.add_operator(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
         wrong(desk, 5, "02")
-        desk.change_people(SetPin("02", "141421", CHIEF, reason="forgot it"))
+        desk.set_pin(SetPin("02", "141421", CHIEF, reason="forgot it"))
         assert desk._people.authenticate(Credential("02", "141421")).operator == "02"
         wrong(desk, 5)
         with pytest.raises(PeopleError, match="recovery code is for managers"):
-            desk.change_people(SetPin("02", "141422", recovery=code))
+            desk.set_pin(SetPin("02", "141422", recovery=code))
         with pytest.raises(PeopleError, match="not this home's recovery code"):
-            desk.change_people(SetPin("01", "161803", recovery="AAAA-AAAA-AAAA-AAAA"))
-        new = desk.change_people(SetPin("01", "161803", recovery=code.lower().replace("-", " ")))
+            desk.set_pin(SetPin("01", "161803", recovery="AAAA-AAAA-AAAA-AAAA"))
+        new = desk.set_pin(SetPin("01", "161803", recovery=code.lower().replace("-", " ")))
         assert new is not None and new != code
         assert desk._people.authenticate(Credential("01", "161803")).operator == "01"
         with pytest.raises(PeopleError, match="not this home's recovery code"):
-            desk.change_people(SetPin("01", "271828", recovery=code))
+            desk.set_pin(SetPin("01", "271828", recovery=code))
     assert [(e.body["how"], e.body["by"]) for e in people_entries(home) if e.kind == "people.pin_set"] == [
         ("manager", "01"),
         ("recovery", "01"),
@@ -171,17 +172,17 @@ def test_a_manager_or_the_recovery_code_lets_a_locked_person_in_again(home: Home
 
 
 def test_whoever_was_removed_opens_nothing_and_his_short_name_is_nobody_elses(desk: HomeDesk) -> None:
-    desk.change_people(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
-    desk.change_people(RemoveOperator("02", CHIEF, "moved away"))
+    desk.add_operator(AddOperator("02", Role.CASHIER, "314159", by=CHIEF))
+    desk.remove_operator(RemoveOperator("02", CHIEF, "moved away"))
     with pytest.raises(PeopleError, match="no operator 02"):
         desk._people.authenticate(Credential("02", "314159"))
     with pytest.raises(PeopleError, match="already, or was"):
-        desk.change_people(AddOperator("02", Role.CASHIER, "314160", by=CHIEF))
+        desk.add_operator(AddOperator("02", Role.CASHIER, "314160", by=CHIEF))
     assert [(one.operator, one.works) for one in desk.people()] == [("01", True), ("02", False)]
 
 
 def test_a_role_that_is_asked_for_is_needed(desk: HomeDesk) -> None:
-    desk.change_people(AddOperator("03", Role.TECHNICIAN, "314159", by=CHIEF))
+    desk.add_operator(AddOperator("03", Role.TECHNICIAN, "314159", by=CHIEF))
     with pytest.raises(PeopleError, match="may not do that"):
         desk._people.authenticate(Credential("03", "314159"), Role.CASHIER, Role.MANAGER)
     assert desk._people.authenticate(CHIEF, Role.CASHIER, Role.MANAGER).operator == "01"
@@ -237,6 +238,20 @@ def test_the_commands_do_as_their_help_says(home: Home) -> None:
     _out, err = counterfoil(home, "operator", "pin", "01", expect=1)
     assert "no terminal to ask on" in err
     counterfoil(home, "operator", "reset", "01", pins="135790\n", expect=2)
+
+
+def test_the_desk_over_the_socket_does_the_same(home: Home, desk: HomeDesk) -> None:
+    server = DeskServer(home.socket, desk)
+    try:
+        guest = SocketDesk(home.socket)
+        assert guest.add_operator(AddOperator("02", Role.CASHIER, "314159", by=CHIEF)) is None
+        assert guest.set_pin(SetPin("02", "141421", Credential("02", "314159"))) is None
+        with pytest.raises(PeopleError, match="not the PIN"):
+            guest.remove_operator(RemoveOperator("02", Credential("01", "135790")))
+        guest.remove_operator(RemoveOperator("02", CHIEF))
+        assert guest.people() == desk.people() and [one.works for one in guest.people()] == [True, False]
+    finally:
+        server.close()
 
 
 def test_the_tries_of_a_clock_that_was_set_back_lock_nobody_for_longer(desk: HomeDesk) -> None:

@@ -1,0 +1,326 @@
+"""`counterfoil refund` and `void`: money back, with its rules shown first."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.commands.operator import Secrets, pin_fd
+from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json, say_nature
+from agent.desk import Desk
+from agent.errors import RefundRefusal
+from agent.fees.contract.written import NotWritten, minor_of
+from agent.figures import amount, local_time, printable_yuan_sign
+from agent.language import _
+from agent.opening import await_session, open_desk, passphrase_sources
+from agent.orders import new_reference
+from agent.refunds.refund_kinds import Delay, NoteOf
+from agent.refunds.words import reason_words, state_words, why_words
+from agent.report import padded
+from agent.views import Money, MoneyAction, NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
+from agent.wording import kind_name
+
+WAIT_MS = 120_000
+CNY = 156
+SUCCEEDED = ("succeeded", "settled", "arrived")
+
+
+def _confirming(command: Any) -> Any:
+    for option in (
+        as_json,
+        passphrase_file,
+        pin_fd,
+        click.option("--dry-run", is_flag=True, help="Only show what would be done, by which rules, at what cost."),
+        click.option("--yes", is_flag=True, help="Do not ask again."),
+        click.option("--reason", default="", help="Why; it can be erased, its fingerprint stays."),
+        click.option("--second", help="Who confirms it too, where a manager or two people are needed."),
+        click.option("--operator", help="Who confirms it; the PIN is asked for."),
+        click.option(
+            "--reference", help="32 hex digits of this request; the same again does nothing twice [default: new]."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def refund() -> None:
+    """Money back: create, list, show, note.
+
+    Every rule is checked before anything is sent, and shown with what the refund costs. The request is in the signed record
+    before its first byte leaves; whatever breaks then, it is never done twice and never forgotten.
+    """
+
+
+@refund.command()
+@click.argument("sale")
+@click.option("--amount", "told", help="In yuan, as 368.00 [default: all that is left].")
+@click.option("--goods-returned", type=click.DateTime(["%Y-%m-%d"]), help="The day on which the goods came back.")
+@_confirming
+@click.pass_context
+def create(ctx: click.Context, /, *, sale: str, told: str | None, goods_returned: Any, **given: Any) -> None:
+    """Give a sale back, or part of it: SALE is its reference, or a unique beginning.
+
+    The whole sale of today's open batch is voided instead, which costs nothing and leaves no trace on the customer's
+    statement. Exit 1 where the rules refuse it or it was declined.
+
+    \b
+    Example:
+      counterfoil refund create 0192e5a0 --amount 388.00 --operator 01
+    """
+    back = None if goods_returned is None else goods_returned.date()
+    _give_back(ctx, sale, None if told is None else _money(told), None, goods_returned=back, **given)
+
+
+@click.command()
+@click.argument("sale")
+@_confirming
+@click.pass_context
+def void(ctx: click.Context, /, *, sale: str, **given: Any) -> None:
+    """Take a whole sale of today back, before its batch is closed; later: counterfoil refund create.
+
+    \b
+    Example:
+      counterfoil void 0192e5a0 --operator 01
+    """
+    _give_back(ctx, sale, None, MoneyAction.VOID, goods_returned=None, **given)
+
+
+def _give_back(
+    ctx: click.Context,
+    sale: str,
+    money: Money | None,
+    action: MoneyAction | None,
+    *,
+    goods_returned: date | None,
+    reference: str | None,
+    operator: str | None,
+    second: str | None,
+    reason: str,
+    yes: bool,
+    dry_run: bool,
+    pin_fd: int | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    if operator is None and not dry_run:
+        raise click.UsageError(_("Say who gives it back with --operator, or look only: --dry-run."))
+    home, secrets = home_of(ctx), Secrets(pin_fd)
+    with open_desk(home, work=not dry_run, patient=True, sources=passphrase_sources(passphrase_file)) as desk:
+        status = desk.status()
+        asked = RefundAsked(
+            (reference or new_reference(status.now)).lower(), sale, money, action, goods_returned, reason
+        )
+        quote = None
+        with suppress(RefundRefusal):  # told by `refund` itself, which records it
+            quote = desk.refund_quote(asked)
+        if not as_json:
+            say_nature(status.simulated)
+            if quote is not None and not _is_known(desk, asked.reference):
+                _say_quote(quote)
+        if dry_run:
+            _end_dry(ctx, desk, asked, quote, as_json=as_json)
+            return
+        assert operator is not None
+        ask = quote is not None and not quote.reasons and not yes and pin_fd is None and sys.stdin.isatty()
+        if ask and not click.confirm(_("Give it back?"), err=True):
+            ctx.exit(1)
+        given = tuple(secrets.of(name) for name in (operator, second) if name is not None)
+        await_session(desk)
+        try:
+            view = desk.refund(asked, given, WAIT_MS)
+        except RefundRefusal as error:
+            if as_json:
+                say_json({"simulated": status.simulated, **_refused(asked, error)})
+                ctx.exit(1)
+            raise
+    if as_json:
+        say_json({"simulated": status.simulated, **document(view)})
+    else:
+        _say_view(view, home.settings().time_zone)
+    ctx.exit(0 if view.state in SUCCEEDED else 1)
+
+
+def _end_dry(ctx: click.Context, desk: Desk, asked: RefundAsked, quote: RefundQuote | None, *, as_json: bool) -> None:
+    quote = quote or desk.refund_quote(asked)
+    if as_json:
+        say_json({"simulated": desk.status().simulated, **_quote_document(quote)})
+    ctx.exit(1 if quote.reasons else 0)
+
+
+def _is_known(desk: Desk, reference: str) -> bool:
+    return any(one.reference == reference for one in desk.refunds())
+
+
+@refund.command("list")
+@click.option(
+    "--open", "only_open", is_flag=True, help="Only those that nobody knows the outcome of, or that are late."
+)
+@as_json
+@click.pass_context
+def list_(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
+    """Every refund and void that was confirmed here, oldest first."""
+    with open_desk(home_of(ctx)) as desk:
+        rows, simulated = desk.refunds(), desk.status().simulated
+    rows = tuple(
+        row for row in rows if not only_open or row.late or row.state in {"sent", "unknown", "parked", "conflict"}
+    )
+    if as_json:
+        say_json({"simulated": simulated, "refunds": [document(row) for row in rows]})
+        return
+    say_nature(simulated)
+    zone = home_of(ctx).settings().time_zone
+    for row in rows:
+        click.echo(_line(row, zone))
+    click.echo(_("{count} refunds and voids").format(count=len(rows)), err=True)
+
+
+@refund.command()
+@click.argument("reference")
+@as_json
+@click.pass_context
+def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
+    """One whole: by its reference, or a unique beginning of it."""
+    with open_desk(home_of(ctx)) as desk:
+        view, simulated = desk.refund_view(reference), desk.status().simulated
+    if as_json:
+        say_json({"simulated": simulated, **document(view)})
+        return
+    say_nature(simulated)
+    _say_view(view, home_of(ctx).settings().time_zone)
+
+
+@refund.command()
+@click.argument("reference")
+@click.argument("what", type=click.Choice([str(one) for one in NoteOf]))
+@click.option("--operator", required=True, help="Who notes it; the PIN is asked for.")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day of it [default: today].")
+@click.option("--delay", type=click.Choice([str(one) for one in Delay]), help="Of delayed: why.")
+@click.option("--note", default="", help="In your words; it can be erased, its fingerprint stays.")
+@pin_fd
+@passphrase_file
+@as_json
+@click.pass_context
+def note(
+    ctx: click.Context,
+    *,
+    reference: str,
+    what: str,
+    operator: str,
+    on: Any,
+    delay: str | None,
+    note: str,
+    pin_fd: int | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Record what became of a refund: arrived, returned, delayed, goods_returned, said.
+
+    \b
+    Examples:
+      counterfoil refund note 0192e5a0 arrived --operator 01
+      counterfoil refund note 0192e5a0 delayed --delay bank_processing --operator 01
+    """
+    if (what == NoteOf.DELAYED) != (delay is not None):
+        raise click.UsageError(_("delayed, and nothing else, needs --delay."))
+    day = None if on is None else on.date()
+    given = Secrets(pin_fd).of(operator)
+    with open_desk(home_of(ctx), record=True, sources=passphrase_sources(passphrase_file)) as desk:
+        asked = NoteRefund(reference, NoteOf(what), day, None if delay is None else Delay(delay), note)
+        view, simulated = desk.note_refund(asked, given), desk.status().simulated
+    if as_json:
+        say_json({"simulated": simulated, **document(view)})
+        return
+    say_nature(simulated)
+    _say_view(view, home_of(ctx).settings().time_zone)
+
+
+def _money(text: str) -> Money:
+    try:
+        return Money(minor_of(text), CNY)
+    except NotWritten as why:
+        raise click.BadParameter(str(why), param_hint="--amount") from None
+
+
+def document(view: RefundView) -> dict[str, object]:
+    """A refund as `--json` has it."""
+    names = (
+        "reference", "sale", "action", "state", "amount_minor", "currency", "operator", "second", "fee_back_minor",
+        "refund_fee_minor", "reason", "response_code", "rrn", "trace", "late", "delay", "differs",
+    )  # fmt: skip
+    days = {
+        name: None if (day := getattr(view, name)) is None else day.isoformat() for name in ("goods_returned", "due")
+    }
+    return {name: getattr(view, name) for name in names} | {"at": iso(view.at)} | days
+
+
+def _quote_document(quote: RefundQuote) -> dict[str, object]:
+    told = {name: getattr(quote, name) for name in quote.__slots__ if name not in {"reasons", "arrives_days"}}
+    return told | {"arrives_days": list(quote.arrives_days), "reasons": _reasons(quote.reasons, quote)}
+
+
+def _refused(asked: RefundAsked, error: RefundRefusal) -> dict[str, object]:
+    return {"reference": asked.reference, "state": "refused", "reasons": _reasons(error.reasons, None)}
+
+
+def _reasons(codes: tuple[str, ...], quote: RefundQuote | None) -> list[dict[str, str]]:
+    words = [reason_words(Reason(code), quote) for code in codes]
+    return [{"code": code, "what": what, "todo": todo} for code, (what, todo) in zip(codes, words, strict=True)]
+
+
+def _say_quote(quote: RefundQuote) -> None:
+    sign = printable_yuan_sign()
+
+    def yuan(minor: int | None) -> str:
+        return _("not known") if minor is None else amount(minor, quote.currency, sign)
+
+    click.echo(
+        _("{amount} of {sale}: {why}").format(
+            amount=yuan(quote.amount_minor), sale=yuan(quote.sale_minor), why=why_words(quote.why)
+        )
+    )
+    click.echo(_("Of the sale's fee comes back: {back}").format(back=yuan(quote.fee_back_minor)))
+    if quote.refund_fee_minor is not None:
+        click.echo(_("It costs: {fee}").format(fee=yuan(quote.refund_fee_minor)))
+    low, high = quote.arrives_days
+    click.echo(_("The customer usually has it after {low} to {high} working days.").format(low=low, high=high))
+    if quote.same_day_funds:
+        click.echo(_("The sale was settled at once: the money comes from today's takings."))
+    for code in quote.reasons:
+        what, todo = reason_words(Reason(code), quote)
+        click.echo(_("Not possible: {what} {todo}").format(what=what, todo=todo))
+
+
+def _say_view(view: RefundView, zone: str) -> None:
+    click.echo(_line(view, zone))
+    if view.due is not None and view.state != "arrived":
+        click.echo(_("The customer usually has it by {day}.").format(day=view.due.isoformat()))
+    if view.late:
+        click.echo(
+            _("That day is over, and nobody noted that it arrived: ask the provider with RRN {rrn}.").format(
+                rrn=view.rrn or "-"
+            )
+        )
+    if view.goods_returned is not None:
+        click.echo(_("Goods came back on {day}.").format(day=view.goods_returned.isoformat()))
+    if view.state in {"sent", "unknown"}:
+        click.echo(_("Leave the terminal connected: it is asked by itself, and nothing is done twice."), err=True)
+
+
+def _line(view: RefundView, zone: str) -> str:
+    told = amount(view.amount_minor, view.currency, printable_yuan_sign()).rjust(12)
+    who = view.operator if view.second is None else f"{view.operator}+{view.second}"
+    words = (
+        local_time(view.at, zone),
+        view.reference,
+        padded(kind_name(view.action), 8),
+        told,
+        state_words(view.state),
+        who,
+    )
+    return "  ".join(words)
