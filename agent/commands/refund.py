@@ -20,7 +20,7 @@ from agent.language import _
 from agent.opening import await_session, open_desk, passphrase_sources
 from agent.orders import new_reference
 from agent.refunds.refund_kinds import Delay, NoteOf
-from agent.refunds.words import reason_words, state_words, why_words
+from agent.refunds.words import reason_words, refusal, state_words, why_words
 from agent.report import padded
 from agent.views import Money, MoneyAction, NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
 from agent.wording import kind_name
@@ -138,7 +138,8 @@ def _give_back(
             if as_json:
                 say_json({"simulated": status.simulated, **_refused(asked, error)})
                 ctx.exit(1)
-            raise
+            codes = [Reason(code) for code in error.reasons]
+            raise refusal(codes, quote) from None  # in the reader's language, not in the agent's
     if as_json:
         say_json({"simulated": status.simulated, **document(view)})
     else:
@@ -284,6 +285,11 @@ def _say_quote(quote: RefundQuote) -> None:
             amount=yuan(quote.amount_minor), sale=yuan(quote.sale_minor), why=why_words(quote.why)
         )
     )
+    for code in quote.reasons:
+        what, todo = reason_words(Reason(code), quote)
+        click.echo(_("Not possible: {what} {todo}").format(what=what, todo=todo))
+    if quote.reasons:
+        return
     click.echo(_("Of the sale's fee comes back: {back}").format(back=yuan(quote.fee_back_minor)))
     if quote.refund_fee_minor is not None:
         click.echo(_("It costs: {fee}").format(fee=yuan(quote.refund_fee_minor)))
@@ -291,9 +297,6 @@ def _say_quote(quote: RefundQuote) -> None:
     click.echo(_("The customer usually has it after {low} to {high} working days.").format(low=low, high=high))
     if quote.same_day_funds:
         click.echo(_("The sale was settled at once: the money comes from today's takings."))
-    for code in quote.reasons:
-        what, todo = reason_words(Reason(code), quote)
-        click.echo(_("Not possible: {what} {todo}").format(what=what, todo=todo))
 
 
 def _say_view(view: RefundView, zone: str) -> None:

@@ -189,7 +189,7 @@ class RefundsAtDesk:
             operator=operator,
         )
         self._append(told)
-        return refusal(reasons, asked, quote)
+        return refusal(reasons, quote)
 
     def views(self) -> tuple[RefundView, ...]:
         """Every refund and void that a person confirmed here, oldest first."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agent.errors import RefundRefusal
 from agent.figures import amount
 from agent.language import _
-from agent.refunds.refund_types import Reason, RefundAsked, RefundQuote
+from agent.refunds.refund_types import Reason, RefundQuote
 
 
 def reason_words(reason: Reason, quote: RefundQuote | None = None) -> tuple[str, str]:
@@ -86,7 +86,7 @@ def reason_words(reason: Reason, quote: RefundQuote | None = None) -> tuple[str,
     }[reason]
 
 
-def refusal(reasons: Sequence[Reason], asked: RefundAsked, quote: RefundQuote | None) -> RefundRefusal:
+def refusal(reasons: Sequence[Reason], quote: RefundQuote | None) -> RefundRefusal:
     """For a person: the first of them; its codes for programs."""
     what, todo = reason_words(reasons[0], quote)
     return RefundRefusal(what, todo, tuple(reason.value for reason in reasons))

@@ -1,0 +1,125 @@
+"""`counterfoil refund` and `void`, as processes beside the agent, on the simulator's own terminal: words, JSON, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.home import Home
+from tests.conftest import Agent, Simulator, entries_of, until
+
+PIN = "271828\n"
+
+
+@pytest.fixture
+def home(simulator: Callable[..., Simulator], home_for: Callable[..., Home], agent: Callable[..., Agent]) -> Home:
+    """A shop of one manager, with an agent at work and twelve sales of a day whose batch is closed."""
+    terminal = simulator("--seed", "7", "--transactions", "12", "--speed", "0", "--then", "stay")
+    made = home_for(terminal)
+    agent(made).await_session()
+    until(lambda: (days := terminal.closed_days()) and len(rows(made)) == days[0]["transactions"])
+    run(made, "operator", "add", "01", "--role", "manager", pins=PIN)
+    return made
+
+
+def run(home: Home, *given: str, pins: str = "", expect: int = 0, lang: str = "en") -> tuple[str, str]:
+    ours, theirs = os.pipe()
+    os.write(theirs, pins.encode())
+    os.close(theirs)
+    command = [sys.executable, "-m", "agent", "--home", str(home.path), "--lang", lang, *given]
+    command += ["--pin-fd", str(ours)] if pins else []
+    ran = subprocess.run(
+        command, capture_output=True, text=True, check=False, pass_fds=(ours,), stdin=subprocess.DEVNULL
+    )
+    os.close(ours)
+    assert ran.returncode == expect, ran.stdout + ran.stderr
+    return ran.stdout, ran.stderr
+
+
+def rows(home: Home) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = json.loads(run(home, "transactions", "list", "--json")[0])["transactions"]
+    return told
+
+
+def sales(home: Home) -> list[dict[str, Any]]:
+    return [row for row in rows(home) if row["kind"] == "sale" and row["outcome"] == "approved" and not row["voided"]]
+
+
+def test_create_shows_its_rules_and_does_nothing_twice(home: Home) -> None:
+    sale = max(sales(home), key=lambda row: row["amount_minor"])
+    reference, part = "0192e5a0c1d27abc8def0123456789ab", ("--amount", "1.00", "--operator", "01")
+    out, _err = run(home, "refund", "create", sale["reference"], "--amount", "1.00", "--dry-run")
+    assert "a refund: only part of the sale" in out and not [
+        e for e in entries_of(home) if e.kind == "refund.confirmed"
+    ]
+    first, _err = run(home, "refund", "create", sale["reference"], *part, "--reference", reference, "--json", pins=PIN)
+    told = json.loads(first)
+    assert (told["state"], told["amount_minor"], told["operator"], told["action"]) == ("succeeded", 100, "01", "refund")
+    again, _err = run(home, "refund", "create", sale["reference"], *part, "--reference", reference, "--json", pins=PIN)
+    assert json.loads(again) == told
+    other = ("refund", "create", sale["reference"], "--amount", "2.00", "--operator", "01", "--reference", reference)
+    refused = json.loads(run(home, *other, "--json", pins=PIN, expect=1)[0])
+    assert refused["state"] == "refused" and refused["reasons"][0]["code"] == "other_order"
+    listed = json.loads(run(home, "refund", "list", "--json")[0])["refunds"]
+    assert [row["reference"] for row in listed] == [reference]
+    shown = json.loads(run(home, "refund", "show", reference[:8], "--json")[0])
+    assert shown["due"] == told["due"] and shown["late"] is False
+
+
+def test_what_is_refused_is_told_in_the_readers_language_before_and_after(home: Home) -> None:
+    sale = sales(home)[0]
+    out, err = run(
+        home,
+        "refund",
+        "create",
+        sale["reference"],
+        "--amount",
+        "99999",
+        "--operator",
+        "01",
+        pins=PIN,
+        expect=1,
+        lang="zh_CN",
+    )
+    assert "不能办理：超过了该笔消费剩余可退的金额" in out and "退回的手续费" not in out
+    assert err.splitlines()[-2].startswith("超过了该笔消费剩余可退的金额")
+    run(home, "refund", "create", "ffff", "--operator", "01", pins=PIN, expect=1)
+    reasons = [entry.body["reasons"] for entry in entries_of(home) if entry.kind == "refund.refused"]
+    assert reasons == [["over_remaining"], ["original_not_here"]]
+
+
+def test_a_sale_of_a_closed_batch_is_no_void(home: Home) -> None:
+    sale = sales(home)[0]
+    out, _err = run(home, "void", sale["reference"], "--dry-run", "--json", expect=1)
+    quote = json.loads(out)
+    assert [reason["code"] for reason in quote["reasons"]] == ["no_void"] and quote["why"] == "batch_closed"
+
+
+@pytest.mark.requirement("2-04", "2-06")
+def test_what_became_of_it_is_noted(home: Home) -> None:
+    sale = sales(home)[0]
+    out, _err = run(
+        home, "refund", "create", sale["reference"], "--amount", "1", "--operator", "01", "--json", pins=PIN
+    )
+    name = json.loads(out)["reference"]
+    run(home, "refund", "note", name, "delayed", "--operator", "01", pins=PIN, expect=2)
+    out, _err = run(
+        home, "refund", "note", name, "delayed", "--delay", "holiday", "--operator", "01", "--json", pins=PIN
+    )
+    assert json.loads(out)["delay"] == "holiday"
+    out, _err = run(home, "refund", "note", name, "arrived", "--operator", "01", "--note", "he called", pins=PIN)
+    assert "arrived" in out
+    run(home, "refund", "note", name, "arrived", "--operator", "01", pins="135790\n", expect=1)
+    run(home, "refund", "note", "ffff", "arrived", "--operator", "01", pins=PIN, expect=1)
+
+
+def test_nobody_or_nothing_is_wrong_usage(home: Home, tmp_path: Path) -> None:
+    run(home, "refund", "create", "0192", expect=2)
+    run(home, "refund", "create", "0192", "--amount", "1.005", "--operator", "01", pins=PIN, expect=2)
