@@ -52,7 +52,7 @@ _ENDS = {_E.APPROVED: _S.SUCCEEDED, _E.DECLINED: _S.DECLINED, _E.VOIDED: _S.VOID
 _OPEN = (_S.SENT, _S.UNKNOWN, _S.PARKED)
 _BY_LATER = {
     (state, event): end
-    for state in (_S.SUCCEEDED, _S.DECLINED, _S.VOIDED, _S.SETTLED, _S.ARRIVED, _S.CONFLICT)
+    for state in (*_ENDS.values(), _S.SETTLED, _S.ARRIVED, _S.RETURNED, _S.CONFLICT)
     for event, end in _ENDS.items()
 }
 """The last word holds, whatever the one before it was (docs/protocol.md §4)."""
@@ -66,7 +66,7 @@ TABLE: Table[RefundState, RefundEvent] = Table(
         (_S.UNKNOWN, _E.PARKED): _S.PARKED,
         **{(state, event): end for state in _OPEN for event, end in _ENDS.items()},
         **_BY_LATER,
-        **{(end, _E.CONTRADICTED): _S.CONFLICT for end in (*_ENDS.values(), _S.SETTLED, _S.ARRIVED)},
+        **{(end, _E.CONTRADICTED): _S.CONFLICT for end in (*_ENDS.values(), _S.SETTLED, _S.ARRIVED, _S.RETURNED)},
         (_S.SUCCEEDED, _E.SETTLEMENT): _S.SETTLED,
         (_S.SUCCEEDED, _E.ARRIVED): _S.ARRIVED,
         (_S.SETTLED, _E.ARRIVED): _S.ARRIVED,
@@ -112,8 +112,8 @@ class RefundCase:
         match fact:
             case MoneyIntent():
                 return replace(self._to(_E.INTENT), until=at + fact.patience_ms + SLACK_MS)
-            case MoneyParked():
-                return self._to(_E.PARKED)
+            case MoneyParked():  # recorded twice, or after the outcome that came meanwhile, it says nothing
+                return self._to(_E.PARKED) if self.state is _S.SENT else self
             case MoneyOutcome():
                 by_hand = self.outcome is not None and self.outcome.learned_by is LearnedBy.MANUAL
                 event = _EVENTS[fact.state]

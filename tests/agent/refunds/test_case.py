@@ -67,6 +67,14 @@ APPROVED, DECLINED, VOIDED = (end(state) for state in MoneyState)
             "conflict",
             500,
         ),
+        ((INTENT, APPROVED, PARKED), "succeeded", 500),  # the outcome came while the parking was on its way to the disk
+        ((INTENT, DECLINED, PARKED), "declined", 0),
+        ((INTENT, PARKED, PARKED), "parked", 500),
+        (
+            (INTENT, APPROVED, noted(NoteOf.RETURNED), end(MoneyState.DECLINED, contradicts=MoneyState.APPROVED)),
+            "declined",
+            0,
+        ),
         ((INTENT, APPROVED, noted(NoteOf.ARRIVED)), "arrived", 500),
         ((INTENT, APPROVED, noted(NoteOf.DELAYED)), "succeeded", 500),
         ((INTENT, APPROVED, noted(NoteOf.ARRIVED), noted(NoteOf.RETURNED)), "returned", 0),
@@ -84,7 +92,6 @@ def test_the_state_is_what_the_entries_say(facts: tuple[Any, ...], state: str, s
         ((INTENT, DECLINED), noted(NoteOf.ARRIVED)),
         ((INTENT, VOIDED), noted(NoteOf.RETURNED)),
         ((INTENT, APPROVED, noted(NoteOf.RETURNED)), noted(NoteOf.ARRIVED)),
-        ((INTENT, APPROVED), PARKED),
     ],
 )
 def test_what_cannot_come_now_is_no_row(before: tuple[Any, ...], after: Any) -> None:
