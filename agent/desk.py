@@ -124,18 +124,21 @@ class Desk(Protocol):
         """One whole, by its reference or a unique beginning of it. Raises NotFound."""
         ...
 
-    def park(self, reference: str, operator: str, reason: str) -> None:
-        """Put one of unknown outcome aside, after two minutes, durably: the lane is free. Raises LinkError."""
+    def park(self, reference: str, given: Credential, reason: str) -> None:
+        """Put one of unknown outcome aside, after two minutes, durably: the lane is free. Raises LinkError.
+
+        given, here and in the next two: a manager with his PIN where anybody is registered, else a name. Raises PeopleError.
+        """
         ...
 
-    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
+    def resolve(self, reference: str, state: MoneyState, given: Credential, reason: str) -> MoneyView:
         """Say how one of unknown outcome ended, durably. What the terminal says later against it is recorded and shown.
 
         Raises LinkError.
         """
         ...
 
-    def accept_rollback(self, operator: str, reason: str) -> None:
+    def accept_rollback(self, given: Credential, reason: str) -> None:
         """Let money requests go out again after the terminal's log was put back, durably. Raises LinkError."""
         ...
 

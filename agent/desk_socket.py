@@ -9,19 +9,14 @@ One call, one connection: a `wait` that blocks holds up nobody else, and nothing
 from __future__ import annotations
 
 import os
-import select
 import socket
-import socketserver
-import threading
-from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
 from agent import errors
-from agent.desk import Desk
+from agent.desk_calls import RESULTS, Answer, address_of
 from agent.language import _
 from agent.money_views import money_view
 from agent.views import (
@@ -57,186 +52,14 @@ from agent.views import (
     WitnessAnswer,
 )
 
-_RESULTS: dict[str, Any] = {
-    "status": Status,
-    "today": Today,
-    "transactions": TransactionPage,
-    "transaction": TransactionDetail,
-    "terminal_info": TerminalInfo,
-    "sync": SyncResult,
-    "self_test": SelfTestReport,
-    "echo": EchoReport,
-    "pair": None,
-    "confirm_pairing": None,
-    "cancel_pairing": None,
-    "unpair": None,
-    "money": MoneyView,
-    "settle": SettleView,
-    "apply_for_deposit": DepositView,
-    "intents": tuple[IntentView, ...],
-    "intent": IntentDetail,
-    "park": None,
-    "resolve": MoneyView,
-    "accept_rollback": None,
-    "remembered_heads": tuple[RememberedHead, ...],
-    "ask_witnesses": tuple[WitnessAnswer, ...],
-    "rotate_key": KeyView,
-    "erase": Head,
-    "note": Head,
-    "people": tuple[OperatorView, ...],
-    "add_operator": str | None,
-    "set_pin": str | None,
-    "remove_operator": None,
-    "refund_quote": RefundQuote,
-    "refund": RefundView,
-    "refunds": tuple[RefundView, ...],
-    "refund_view": RefundView,
-    "note_refund": RefundView,
-    "unlock": bool,
-    "wait": int,
-}
-"""Every method of Desk but close, and what it answers."""
-
-_GIVEN: dict[str, dict[str, Any]] = {name: get_type_hints(getattr(Desk, name)) for name in _RESULTS}
-"""Every argument is of its type: a value of another one would be found out by the one thread that turns the pump."""
-_ASKER_MAY_GO = ("money", "refund")
-"""Methods that are told when nobody waits for their answer any more."""
-_LONGEST_CALL = 16 * 1024 * 1024
-"""Bytes: a year's statement is recorded whole."""
 _SLACK_S = 40
 """Above the longest time-out of a Desk method, apart from those that say how long they wait."""
 WITNESSES_MS = 40_000
 _ERRORS = {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type)}
 
 
-class _Call(msgspec.Struct, frozen=True):
-    method: str
-    arguments: dict[str, Any] = {}
-
-
 class _NoAnswer(errors.HomeError):
     """The call was given to the agent, and what it made of it did not come back."""
-
-
-class _Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
-    kind: str
-    what: str
-    todo: str
-    troubles: tuple[tuple[int | str, ...] | str, ...] = ()
-    """Of a file that is not taken: line, field and what, as the error has them."""
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    result: msgspec.Raw = msgspec.Raw()
-    error: _Refusal | None = None
-
-
-def _address(path: Path) -> tuple[str, int | None]:
-    """A name for the socket that fits the system's 107 bytes, and a descriptor to close after its use."""
-    if len(os.fsencode(path)) < 100:
-        return str(path), None
-    folder = os.open(path.parent, os.O_RDONLY)
-    return f"/proc/self/fd/{folder}/{path.name}", folder
-
-
-class DeskServer:
-    """Serves one desk on a socket, in threads of its own. The caller owns the home, so that a stale socket may go."""
-
-    def __init__(self, path: Path, desk: Desk) -> None:
-        self._path = path
-        path.unlink(missing_ok=True)
-        address, folder = _address(path)
-        before = os.umask(0o177)
-        try:
-            self._server = _Server(address, _Handler)
-        finally:
-            os.umask(before)
-            if folder is not None:
-                os.close(folder)
-        self._server.desk = desk
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 3600}, name="desk", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        """No new call is taken; the socket's file goes."""
-        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
-        stopping.start()
-        self._wake()
-        stopping.join(timeout=2)
-        self._server.server_close()
-        self._path.unlink(missing_ok=True)
-
-    def _wake(self) -> None:
-        # serve_forever looks at its stop flag when a connection comes: nothing polls in between.
-        address, folder = _address(self._path)
-        try:
-            with socket.socket(socket.AF_UNIX) as knock:
-                knock.connect(address)
-        except OSError:
-            pass
-        finally:
-            if folder is not None:
-                os.close(folder)
-
-
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-    desk: Desk
-    """HomeDesk in truth, whose `money` is told when its asker has gone."""
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    server: _Server
-    _watch: threading.Thread | None = None
-
-    def handle(self) -> None:
-        line = self.rfile.readline(_LONGEST_CALL)
-        if not line:
-            return
-        try:
-            call = msgspec.json.decode(line, type=_Call)
-            if call.method not in _RESULTS:
-                raise msgspec.ValidationError(f"no method {call.method}")
-            types = _GIVEN[call.method]
-            given = {name: msgspec.convert(value, types[name]) for name, value in call.arguments.items()}
-            if call.method in _ASKER_MAY_GO:
-                given["gone"] = self._asker_gone()
-            result = getattr(self.server.desk, call.method)(**given)
-            answer = _Answer(result=msgspec.Raw(msgspec.json.encode(result)))
-        except errors.CounterfoilError as error:
-            troubles = getattr(error, "troubles", ())
-            answer = _Answer(error=_Refusal(type(error).__name__, error.what, error.todo, troubles))
-        except Exception as error:  # a question that makes no sense is the asker's trouble, not the agent's
-            answer = _Answer(error=_Refusal("HomeError", f"{type(error).__name__}: {error}", ""))
-        with suppress(OSError):  # the asker has gone
-            self.wfile.write(_encode_answer(answer))
-        if self._watch is not None:
-            with suppress(OSError):
-                self.connection.shutdown(socket.SHUT_RDWR)
-            self._watch.join()
-
-    def _asker_gone(self) -> Future[None]:
-        """Done once the asker's process has closed its end or was killed: nobody stands at that screen any more."""
-        gone: Future[None] = Future()
-        watched = select.poll()
-        watched.register(self.connection, 0)  # a hang-up is always told, and nothing else is asked for
-
-        def watch() -> None:
-            watched.poll()
-            gone.set_result(None)
-
-        self._watch = threading.Thread(target=watch, name="desk: asker", daemon=True)
-        self._watch.start()
-        return gone
-
-
-def _encode_answer(answer: _Answer) -> bytes:
-    told: dict[str, Any] = {"error": answer.error} if answer.error is not None else {"result": answer.result}
-    return msgspec.json.encode(told) + b"\n"
 
 
 class SocketDesk:
@@ -301,14 +124,14 @@ class SocketDesk:
     def intent(self, reference: str) -> IntentDetail:
         return self._call("intent", reference=reference)  # type: ignore[no-any-return]
 
-    def park(self, reference: str, operator: str, reason: str) -> None:
-        self._call("park", reference=reference, operator=operator, reason=reason)
+    def park(self, reference: str, given: Credential, reason: str) -> None:
+        self._call("park", reference=reference, given=given, reason=reason)
 
-    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
-        return self._call("resolve", reference=reference, state=state, operator=operator, reason=reason)  # type: ignore[no-any-return]
+    def resolve(self, reference: str, state: MoneyState, given: Credential, reason: str) -> MoneyView:
+        return self._call("resolve", reference=reference, state=state, given=given, reason=reason)  # type: ignore[no-any-return]
 
-    def accept_rollback(self, operator: str, reason: str) -> None:
-        self._call("accept_rollback", operator=operator, reason=reason)
+    def accept_rollback(self, given: Credential, reason: str) -> None:
+        self._call("accept_rollback", given=given, reason=reason)
 
     def remembered_heads(self) -> tuple[RememberedHead, ...]:
         return self._call("remembered_heads")  # type: ignore[no-any-return]
@@ -370,7 +193,7 @@ class SocketDesk:
         return True
 
     def _call(self, method: str, waits_ms: int = 0, /, **arguments: object) -> Any:
-        address, folder = _address(self._path)
+        address, folder = address_of(self._path)
         failure = errors.HomeError
         try:
             with socket.socket(socket.AF_UNIX) as line:
@@ -380,7 +203,7 @@ class SocketDesk:
                 line.sendall(msgspec.json.encode({"method": method, "arguments": arguments}) + b"\n")
                 with line.makefile("rb") as answers:
                     raw = answers.readline()
-            answer = msgspec.json.decode(raw, type=_Answer)
+            answer = msgspec.json.decode(raw, type=Answer)
         except (OSError, msgspec.MsgspecError):
             raise failure(
                 _("The agent that owns this home does not answer on {path}.").format(path=self._path),
@@ -393,4 +216,4 @@ class SocketDesk:
             kind = _ERRORS.get(answer.error.kind, errors.CounterfoilError)
             told = (answer.error.what, answer.error.todo)
             raise kind(*told, answer.error.troubles) if answer.error.troubles else kind(*told)
-        return msgspec.json.decode(answer.result, type=_RESULTS[method])
+        return msgspec.json.decode(answer.result, type=RESULTS[method])

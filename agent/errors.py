@@ -72,7 +72,11 @@ class KeyLost(KeyRefused):
 
 
 class LinkError(CounterfoilError):
-    """The terminal does not answer, or refuses."""
+    """The terminal does not answer, or refuses. code: of the money lane, where it refused (`agent.actions.LaneReason`)."""
+
+    def __init__(self, what: str, todo: str, code: str = "") -> None:
+        super().__init__(what, todo)
+        self.code = code
 
 
 class NotFound(CounterfoilError):

@@ -62,6 +62,7 @@ from agent.views import (
     RefundView,
     RememberedHead,
     RemoveOperator,
+    Role,
     SetPin,
     Status,
     Today,
@@ -183,20 +184,27 @@ class HomeDesk(TerminalAtDesk):
     def intent(self, reference: str) -> IntentDetail:
         return intent_detail(self._money_entries(), reference.lower())
 
-    def park(self, reference: str, operator: str, reason: str) -> None:
-        _require_words(operator, reason)
+    def park(self, reference: str, given: Credential, reason: str) -> None:
+        operator = self._decider(given, reason)
         self._decide(lambda token: a.Park(token, reference, operator, reason))
 
-    def resolve(self, reference: str, state: MoneyState, operator: str, reason: str) -> MoneyView:
-        _require_words(operator, reason)
+    def resolve(self, reference: str, state: MoneyState, given: Credential, reason: str) -> MoneyView:
+        operator = self._decider(given, reason)
         ended = self._decide(lambda token: a.Resolve(token, reference, MoneyState(state), operator, reason))
         asked = self.intent(reference).row
         amount = None if asked.amount_minor is None else Money(asked.amount_minor, asked.currency or 0)
         return money_view(MoneyOrder(reference, MoneyAction(asked.action), amount), ended.outcome)
 
-    def accept_rollback(self, operator: str, reason: str) -> None:
-        _require_words(operator, reason)
+    def accept_rollback(self, given: Credential, reason: str) -> None:
+        operator = self._decider(given, reason)
         self._decide(lambda token: a.AcceptRollback(token, operator, reason))
+
+    def _decider(self, given: Credential, reason: str) -> str:
+        """A manager's name. Where nobody is registered, anybody's: a shop without people must get its lane free too."""
+        _require_words(given.operator, reason)
+        if not self._people.known().at_work():
+            return given.operator
+        return self._people.authenticate(given, Role.MANAGER).operator
 
     def _decide(self, made: Callable[[int], a.MoneyInput]) -> a.Ended:
         ended = self._signing().money(made, DECIDE_MS)

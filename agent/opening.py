@@ -19,7 +19,8 @@ from agent.custody.upkeep import Upkeep
 from agent.custody.witness import HEAD_NAME
 from agent.custody.witnesses import OwnRecord, Witnesses
 from agent.desk import Desk
-from agent.desk_socket import DeskServer, SocketDesk
+from agent.desk_server import DeskServer
+from agent.desk_socket import SocketDesk
 from agent.errors import CounterfoilError, HomeError, JournalDamaged, KeyLocked, KeyLost, LinkError
 from agent.home import Home
 from agent.home_desk import HomeDesk

@@ -158,4 +158,4 @@ def lane_refused(refusal: LaneRefusal | None) -> LinkError:
             _("See what is open with: counterfoil intent list"),
         ),
     }[refusal.reason]
-    return LinkError(what.format(reference=refusal.reference), todo)
+    return LinkError(what.format(reference=refusal.reference), todo, refusal.reason.value)

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from agent.commands.operator import Secrets, pin_fd
 from agent.commands.options import as_json, home_of, iso, passphrase_file, say_entries, say_json, say_nature
+from agent.desk import Desk
 from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.notices import result_words
 from agent.opening import open_desk, passphrase_sources
 from agent.report import padded
-from agent.views import IntentView, MoneyState
+from agent.views import Credential, IntentView, MoneyState
 from agent.wording import kind_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,8 +25,20 @@ OPEN = ("unknown", "parked")
 
 def _decided(command: F) -> F:
     """Who decides, and why."""
-    command = click.option("--reason", required=True, help="Why; it can be erased, its fingerprint stays.")(command)
-    return click.option("--operator", required=True, help="Who decides.")(command)
+    for option in (
+        as_json,
+        passphrase_file,
+        pin_fd,
+        click.option("--reason", required=True, help="Why; it can be erased, its fingerprint stays."),
+        click.option("--operator", required=True, help="The manager who decides; the PIN is asked for."),
+    ):
+        command = option(command)
+    return command
+
+
+def _who(desk: Desk, operator: str, pin_fd: int | None) -> Credential:
+    """With the PIN, where anybody is registered."""
+    return Secrets(pin_fd).of(operator) if any(one.works for one in desk.people()) else Credential(operator, "")
 
 
 @click.group()
@@ -81,11 +95,16 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
 @intent.command()
 @click.argument("reference")
 @_decided
-@passphrase_file
-@as_json
 @click.pass_context
 def park(
-    ctx: click.Context, *, reference: str, operator: str, reason: str, passphrase_file: Path | None, as_json: bool
+    ctx: click.Context,
+    *,
+    reference: str,
+    operator: str,
+    reason: str,
+    pin_fd: int | None,
+    passphrase_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Put a request aside whose outcome has been unknown for two minutes: the next can go out.
 
@@ -93,7 +112,7 @@ def park(
     """
     with open_desk(home_of(ctx), work=True, patient=True, sources=passphrase_sources(passphrase_file)) as desk:
         row = desk.intent(reference).row
-        desk.park(row.reference, operator, reason)
+        desk.park(row.reference, _who(desk, operator, pin_fd), reason)
         simulated = desk.status().simulated
     if as_json:
         say_json({"simulated": simulated, "reference": row.reference, "state": "parked"})
@@ -108,8 +127,6 @@ def park(
     "--as", "state", type=click.Choice([str(state) for state in MoneyState]), required=True, help="How it ended."
 )
 @_decided
-@passphrase_file
-@as_json
 @click.pass_context
 def resolve(
     ctx: click.Context,
@@ -118,6 +135,7 @@ def resolve(
     state: str,
     operator: str,
     reason: str,
+    pin_fd: int | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -129,7 +147,7 @@ def resolve(
     """
     with open_desk(home_of(ctx), work=True, patient=True, sources=passphrase_sources(passphrase_file)) as desk:
         row = desk.intent(reference).row
-        view = desk.resolve(row.reference, MoneyState(state), operator, reason)
+        view = desk.resolve(row.reference, MoneyState(state), _who(desk, operator, pin_fd), reason)
         simulated = desk.status().simulated
     if as_json:
         say_json({"simulated": simulated, "reference": view.reference, "state": view.state})
@@ -140,13 +158,19 @@ def resolve(
 
 @intent.command("accept-log")
 @_decided
-@passphrase_file
-@as_json
 @click.pass_context
-def accept_log(ctx: click.Context, *, operator: str, reason: str, passphrase_file: Path | None, as_json: bool) -> None:
+def accept_log(
+    ctx: click.Context,
+    *,
+    operator: str,
+    reason: str,
+    pin_fd: int | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
     """Let money requests go out again after the terminal's log was put back or contradicted itself."""
     with open_desk(home_of(ctx), work=True, patient=True, sources=passphrase_sources(passphrase_file)) as desk:
-        desk.accept_rollback(operator, reason)
+        desk.accept_rollback(_who(desk, operator, pin_fd), reason)
         simulated = desk.status().simulated
     if as_json:
         say_json({"simulated": simulated, "accepted": True})

@@ -10,24 +10,32 @@ from typing import Any
 
 import click
 
+from agent.commands.intent import park, resolve
 from agent.commands.operator import Secrets, pin_fd
-from agent.commands.options import as_json, home_of, iso, passphrase_file, say_json, say_nature
+from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
+from agent.commands.refund_batch import batch
+from agent.commands.refund_words import (
+    SUCCEEDED,
+    document,
+    line_of,
+    quote_document,
+    refused_document,
+    say_quote,
+    say_view,
+)
 from agent.desk import Desk
 from agent.errors import RefundRefusal
 from agent.fees.contract.written import NotWritten, minor_of
-from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.opening import await_session, open_desk, passphrase_sources
 from agent.orders import new_reference
 from agent.refunds.refund_kinds import Delay, NoteOf
-from agent.refunds.words import reason_words, refusal, state_words, why_words
-from agent.report import padded
-from agent.views import Money, MoneyAction, NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
-from agent.wording import kind_name
+from agent.refunds.words import refusal
+from agent.views import Money, MoneyAction, NoteRefund, Reason, RefundAsked, RefundQuote
 
 WAIT_MS = 120_000
 CNY = 156
-SUCCEEDED = ("succeeded", "settled", "arrived")
+OPEN = ("sent", "unknown", "parked", "conflict")
 
 
 def _confirming(command: Any) -> Any:
@@ -50,7 +58,7 @@ def _confirming(command: Any) -> Any:
 
 @click.group()
 def refund() -> None:
-    """Money back: create, list, show, note.
+    """Money back: create, batch, list, show, note, park, resolve.
 
     Every rule is checked before anything is sent, and shown with what the refund costs. The request is in the signed record
     before its first byte leaves; whatever breaks then, it is never done twice and never forgotten.
@@ -122,7 +130,7 @@ def _give_back(
         if not as_json:
             say_nature(status.simulated)
             if quote is not None and not _is_known(desk, asked.reference):
-                _say_quote(quote)
+                say_quote(quote)
         if dry_run:
             _end_dry(ctx, desk, asked, quote, as_json=as_json)
             return
@@ -136,21 +144,21 @@ def _give_back(
             view = desk.refund(asked, given, WAIT_MS)
         except RefundRefusal as error:
             if as_json:
-                say_json({"simulated": status.simulated, **_refused(asked, error)})
+                say_json({"simulated": status.simulated, **refused_document(asked, error)})
                 ctx.exit(1)
             codes = [Reason(code) for code in error.reasons]
             raise refusal(codes, quote) from None  # in the reader's language, not in the agent's
     if as_json:
         say_json({"simulated": status.simulated, **document(view)})
     else:
-        _say_view(view, home.settings().time_zone)
+        say_view(view, home.settings().time_zone)
     ctx.exit(0 if view.state in SUCCEEDED else 1)
 
 
 def _end_dry(ctx: click.Context, desk: Desk, asked: RefundAsked, quote: RefundQuote | None, *, as_json: bool) -> None:
     quote = quote or desk.refund_quote(asked)
     if as_json:
-        say_json({"simulated": desk.status().simulated, **_quote_document(quote)})
+        say_json({"simulated": desk.status().simulated, **quote_document(quote)})
     ctx.exit(1 if quote.reasons else 0)
 
 
@@ -168,16 +176,14 @@ def list_(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
     """Every refund and void that was confirmed here, oldest first."""
     with open_desk(home_of(ctx)) as desk:
         rows, simulated = desk.refunds(), desk.status().simulated
-    rows = tuple(
-        row for row in rows if not only_open or row.late or row.state in {"sent", "unknown", "parked", "conflict"}
-    )
+    rows = tuple(row for row in rows if not only_open or row.late or row.state in OPEN)
     if as_json:
         say_json({"simulated": simulated, "refunds": [document(row) for row in rows]})
         return
     say_nature(simulated)
     zone = home_of(ctx).settings().time_zone
     for row in rows:
-        click.echo(_line(row, zone))
+        click.echo(line_of(row, zone))
     click.echo(_("{count} refunds and voids").format(count=len(rows)), err=True)
 
 
@@ -193,7 +199,7 @@ def show(ctx: click.Context, *, reference: str, as_json: bool) -> None:
         say_json({"simulated": simulated, **document(view)})
         return
     say_nature(simulated)
-    _say_view(view, home_of(ctx).settings().time_zone)
+    say_view(view, home_of(ctx).settings().time_zone)
 
 
 @refund.command()
@@ -238,7 +244,7 @@ def note(
         say_json({"simulated": simulated, **document(view)})
         return
     say_nature(simulated)
-    _say_view(view, home_of(ctx).settings().time_zone)
+    say_view(view, home_of(ctx).settings().time_zone)
 
 
 def _money(text: str) -> Money:
@@ -248,82 +254,6 @@ def _money(text: str) -> Money:
         raise click.BadParameter(str(why), param_hint="--amount") from None
 
 
-def document(view: RefundView) -> dict[str, object]:
-    """A refund as `--json` has it."""
-    names = (
-        "reference", "sale", "action", "state", "amount_minor", "currency", "operator", "second", "fee_back_minor",
-        "refund_fee_minor", "reason", "response_code", "rrn", "trace", "late", "delay", "differs",
-    )  # fmt: skip
-    days = {
-        name: None if (day := getattr(view, name)) is None else day.isoformat() for name in ("goods_returned", "due")
-    }
-    return {name: getattr(view, name) for name in names} | {"at": iso(view.at)} | days
-
-
-def _quote_document(quote: RefundQuote) -> dict[str, object]:
-    told = {name: getattr(quote, name) for name in quote.__slots__ if name not in {"reasons", "arrives_days"}}
-    return told | {"arrives_days": list(quote.arrives_days), "reasons": _reasons(quote.reasons, quote)}
-
-
-def _refused(asked: RefundAsked, error: RefundRefusal) -> dict[str, object]:
-    return {"reference": asked.reference, "state": "refused", "reasons": _reasons(error.reasons, None)}
-
-
-def _reasons(codes: tuple[str, ...], quote: RefundQuote | None) -> list[dict[str, str]]:
-    words = [reason_words(Reason(code), quote) for code in codes]
-    return [{"code": code, "what": what, "todo": todo} for code, (what, todo) in zip(codes, words, strict=True)]
-
-
-def _say_quote(quote: RefundQuote) -> None:
-    sign = printable_yuan_sign()
-
-    def yuan(minor: int | None) -> str:
-        return _("not known") if minor is None else amount(minor, quote.currency, sign)
-
-    click.echo(
-        _("{amount} of {sale}: {why}").format(
-            amount=yuan(quote.amount_minor), sale=yuan(quote.sale_minor), why=why_words(quote.why)
-        )
-    )
-    for code in quote.reasons:
-        what, todo = reason_words(Reason(code), quote)
-        click.echo(_("Not possible: {what} {todo}").format(what=what, todo=todo))
-    if quote.reasons:
-        return
-    click.echo(_("Of the sale's fee comes back: {back}").format(back=yuan(quote.fee_back_minor)))
-    if quote.refund_fee_minor is not None:
-        click.echo(_("It costs: {fee}").format(fee=yuan(quote.refund_fee_minor)))
-    low, high = quote.arrives_days
-    click.echo(_("The customer usually has it after {low} to {high} working days.").format(low=low, high=high))
-    if quote.same_day_funds:
-        click.echo(_("The sale was settled at once: the money comes from today's takings."))
-
-
-def _say_view(view: RefundView, zone: str) -> None:
-    click.echo(_line(view, zone))
-    if view.due is not None and view.state != "arrived":
-        click.echo(_("The customer usually has it by {day}.").format(day=view.due.isoformat()))
-    if view.late:
-        click.echo(
-            _("That day is over, and nobody noted that it arrived: ask the provider with RRN {rrn}.").format(
-                rrn=view.rrn or "-"
-            )
-        )
-    if view.goods_returned is not None:
-        click.echo(_("Goods came back on {day}.").format(day=view.goods_returned.isoformat()))
-    if view.state in {"sent", "unknown"}:
-        click.echo(_("Leave the terminal connected: it is asked by itself, and nothing is done twice."), err=True)
-
-
-def _line(view: RefundView, zone: str) -> str:
-    told = amount(view.amount_minor, view.currency, printable_yuan_sign()).rjust(12)
-    who = view.operator if view.second is None else f"{view.operator}+{view.second}"
-    words = (
-        local_time(view.at, zone),
-        view.reference,
-        padded(kind_name(view.action), 8),
-        told,
-        state_words(view.state),
-        who,
-    )
-    return "  ".join(words)
+refund.add_command(park)
+refund.add_command(resolve)
+refund.add_command(batch)

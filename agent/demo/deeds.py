@@ -26,6 +26,7 @@ from agent.language import _
 from agent.opening import make_home
 from agent.orders import MoneyState
 from agent.pairing_steps import await_number
+from agent.people.people_types import Credential
 from protocol.money import Money
 
 DECIDES = "02"
@@ -134,7 +135,7 @@ class Deeds:
         """As soon as it may be: two minutes after it became unknown."""
         while True:
             try:
-                self._desk.park(self._story.reference(entry.of), DECIDES, self._reason(entry))
+                self._desk.park(self._story.reference(entry.of), Credential(DECIDES, ""), self._reason(entry))
                 return _("done")
             except LinkError as error:
                 if self._waits.over:
@@ -143,11 +144,11 @@ class Deeds:
 
     def _resolve(self, entry: Entry) -> str:
         state = MoneyState(entry.values["state"])
-        self._desk.resolve(self._story.reference(entry.of), state, DECIDES, self._reason(entry))
+        self._desk.resolve(self._story.reference(entry.of), state, Credential(DECIDES, ""), self._reason(entry))
         return state.value
 
     def _accept_log(self, entry: Entry) -> str:
-        self._desk.accept_rollback(DECIDES, self._reason(entry))
+        self._desk.accept_rollback(Credential(DECIDES, ""), self._reason(entry))
         return _("done")
 
     def _reason(self, entry: Entry) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+from agent.actions import LaneReason
 from agent.calendar import working_day_after
-from agent.errors import NotFound, RefundRefusal
+from agent.errors import LinkError, NotFound, RefundRefusal
 from agent.following import Following
 from agent.journal.drafting import to_draft
 from agent.journal.reader import Head
@@ -32,6 +33,8 @@ from protocol.errors import IllegalEvent
 from protocol.messages import Refund, Void
 from protocol.money import Money
 
+_LANE_SAID = frozenset(LaneReason) - {LaneReason.PARKED, LaneReason.NOT_RECORDED}
+"""What the lane refuses a new order for and can be recorded: one put aside is known, and says nothing new."""
 SendOrder = Callable[[MoneyOrder, tuple[RefundFact, ...], int, Future[None] | None], MoneyView]
 
 
@@ -87,6 +90,10 @@ class RefundsAtDesk:
                 self._in_hand[asked.reference] = (beside[0].sale, beside[0].amount.minor)
         try:
             send(order, beside if known is None else (), timeout_ms, gone)
+        except LinkError as error:
+            if known is None and error.code in _LANE_SAID:
+                self._record_refusal(asked, beside[0].operator, beside[0].sale, [str(error.code)])
+            raise
         finally:
             with self._lock:
                 self._record.catch_up()
@@ -181,15 +188,18 @@ class RefundsAtDesk:
         reasons: Sequence[Reason],
         quote: RefundQuote | None = None,
     ) -> RefundRefusal:
+        self._record_refusal(asked, operator, sale, [reason.value for reason in reasons])
+        return refusal(reasons, quote)
+
+    def _record_refusal(self, asked: RefundAsked, operator: str | None, sale: str, codes: Sequence[str]) -> None:
         told = RefundRefused(
             reference=_named(asked.reference),
             sale=_named(sale),
             amount=asked.amount,
-            reasons=tuple(reason.value for reason in reasons),
+            reasons=tuple(codes),
             operator=operator,
         )
         self._append(told)
-        return refusal(reasons, quote)
 
     def views(self) -> tuple[RefundView, ...]:
         """Every refund and void that a person confirmed here, oldest first."""

@@ -27,6 +27,7 @@ from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session, open_desk
 from agent.views import (
     Capability,
+    Credential,
     LaneState,
     LinkState,
     Money,
@@ -126,14 +127,14 @@ def test_the_batch_is_closed_and_a_deposit_applied_for(desk: Desk) -> None:
 def test_what_is_not_open_is_not_decided_about(desk: Desk) -> None:
     reference = "0192e5a0c1d27abc8def0123456789ab"
     with pytest.raises(LinkError, match="decide about"):
-        desk.park(reference, "Wang", "because")
+        desk.park(reference, Credential("Wang", ""), "because")
     with pytest.raises(LinkError, match="decide about"):
-        desk.resolve(reference, MoneyState.APPROVED, "Wang", "because")
+        desk.resolve(reference, MoneyState.APPROVED, Credential("Wang", ""), "because")
     with pytest.raises(LinkError, match="decide about"):
-        desk.accept_rollback("Wang", "because")
+        desk.accept_rollback(Credential("Wang", ""), "because")
     for operator, reason in (("", "because"), ("Wang", "  ")):
         with pytest.raises(CounterfoilError, match="name and a reason"):
-            desk.resolve(reference, MoneyState.APPROVED, operator, reason)
+            desk.resolve(reference, MoneyState.APPROVED, Credential(operator, ""), reason)
     with pytest.raises(LinkError, match="no words"):
         desk.money(MoneyOrder(reference, MoneyAction.SALE, Money(-1)), 5_000)
     assert desk.intents() == ()
@@ -142,9 +143,15 @@ def test_what_is_not_open_is_not_decided_about(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        {"method": "park", "arguments": {"reference": [1], "operator": "W", "reason": "x"}},
-        {"method": "resolve", "arguments": {"reference": {}, "state": "approved", "operator": "W", "reason": "x"}},
-        {"method": "resolve", "arguments": {"reference": "0" * 32, "state": 7, "operator": "W", "reason": "x"}},
+        {"method": "park", "arguments": {"reference": [1], "given": {"operator": "W", "pin": ""}, "reason": "x"}},
+        {
+            "method": "resolve",
+            "arguments": {"reference": {}, "state": "approved", "given": {"operator": "W", "pin": ""}, "reason": "x"},
+        },
+        {
+            "method": "resolve",
+            "arguments": {"reference": "0" * 32, "state": 7, "given": {"operator": "W", "pin": ""}, "reason": "x"},
+        },
         {"method": "confirm_pairing", "arguments": {"number": [], "replace": "x"}},
         {"method": "wait", "arguments": {"revision": [], "timeout_ms": 1}},
         {"method": "money", "arguments": {"order": {"reference": 1}, "timeout_ms": 1}},

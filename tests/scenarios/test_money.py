@@ -20,7 +20,7 @@ from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, make_home, open_desk
 from agent.settings import Settings
-from agent.views import LaneState, Money, MoneyAction, MoneyOrder, MoneyState, MoneyView, NoticeCode
+from agent.views import Credential, LaneState, Money, MoneyAction, MoneyOrder, MoneyState, MoneyView, NoticeCode
 from protocol.dialect import dialect
 from tests.conftest import Agent, Simulator, entries_of, refused, run_counterfoil, until
 
@@ -276,7 +276,7 @@ def test_a_person_resolves_from_the_command_line_what_nobody_can_ask(
         assert [row.state for row in looking.intents()] == ["declined"]
         assert looking.status().lane.state is LaneState.IDLE
         with pytest.raises(LinkError):
-            looking.resolve(order.reference, MoneyState.APPROVED, "Wang", "x")
+            looking.resolve(order.reference, MoneyState.APPROVED, Credential("Wang", ""), "x")
 
 
 @pytest.mark.parametrize(("name", "currency"), [("telium", 978), ("transbank", 152)])

@@ -23,7 +23,7 @@ from agent.journal.keys import PassphraseSources
 from agent.journal.verify import verify_path
 from agent.opening import make_home
 from agent.settings import Settings
-from agent.views import LinkState, Money, MoneyAction, MoneyOrder, MoneyState, NoticeCode
+from agent.views import Credential, LinkState, Money, MoneyAction, MoneyOrder, MoneyState, NoticeCode
 from tests.conftest import Agent, Simulator, entries_of, know, refused, run_counterfoil, until
 
 PASSPHRASE = "床前明月光 open sesame"
@@ -122,7 +122,7 @@ def test_a_day_of_trade_before_anybody_types_the_passphrase(
         lambda: desk.money(order, 5_000),
         lambda: desk.settle(),
         lambda: desk.apply_for_deposit("cd" * 16, Money(1000, 156), "please"),
-        lambda: desk.resolve("ab" * 16, MoneyState.VOIDED, "zhang", "it never came"),
+        lambda: desk.resolve("ab" * 16, MoneyState.VOIDED, Credential("zhang", ""), "it never came"),
         lambda: desk.sync(),
     ):
         with pytest.raises(LinkError, match="Waiting for the passphrase"):

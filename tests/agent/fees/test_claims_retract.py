@@ -12,7 +12,8 @@ import pytest
 
 from agent import errors
 from agent.cli import counterfoil
-from agent.desk_socket import DeskServer, SocketDesk
+from agent.desk_server import DeskServer
+from agent.desk_socket import SocketDesk
 from agent.errors import ClaimError, CounterfoilError, NotFound
 from agent.fees.claim_kinds import ClaimEvent
 from agent.fees.claims.claim_states import ClaimState

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.desk_socket import DeskServer, SocketDesk
+from agent.desk_server import DeskServer
+from agent.desk_socket import SocketDesk
 from agent.errors import PeopleError
 from agent.home import Home
 from agent.home_desk import HomeDesk

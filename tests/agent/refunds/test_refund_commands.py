@@ -123,3 +123,49 @@ def test_what_became_of_it_is_noted(home: Home) -> None:
 def test_nobody_or_nothing_is_wrong_usage(home: Home, tmp_path: Path) -> None:
     run(home, "refund", "create", "0192", expect=2)
     run(home, "refund", "create", "0192", "--amount", "1.005", "--operator", "01", pins=PIN, expect=2)
+
+
+def test_refunds_from_a_file_are_judged_one_by_one_and_never_done_twice(home: Home, tmp_path: Path) -> None:
+    one, other, *_rest = sorted(sales(home), key=lambda row: -row["amount_minor"])
+    file = tmp_path / "recall.csv"
+    lines = (
+        f"{one['reference']},1.00,recall",
+        f"{other['reference']},99999.00,recall",
+        f"{'f' * 32},1.00,",
+        f"{other['reference']},2.50,recall",
+    )
+    file.write_bytes("\n".join(("原交易,退货金额,原因", *lines)).encode("gb18030"))
+    looked = json.loads(run(home, "refund", "batch", str(file), "--dry-run", "--json", expect=1)[0])["lines"]
+    codes = [[reason["code"] for reason in line["reasons"]] for line in looked]
+    assert codes == [[], ["over_remaining"], ["original_not_here"], []]
+    given = ("refund", "batch", str(file), "--operator", "01")
+    told = json.loads(run(home, *given, "--json", pins=PIN, expect=1)[0])["lines"]
+    assert [line["state"] for line in told] == ["succeeded", "refused", "refused", "succeeded"]
+    assert [line["line"] for line in told] == [2, 3, 4, 5]
+    out, _err = run(home, *given, pins=PIN, expect=1)
+    assert out.count("given back  01") == 2 and "Line 3: That is more than is left" in out
+    assert len(json.loads(run(home, "refund", "list", "--json")[0])["refunds"]) == 2, "done once"
+
+
+def test_a_file_that_cannot_be_read_is_refused_whole(home: Home, tmp_path: Path) -> None:
+    sale, file = sales(home)[0]["reference"], tmp_path / "recall.csv"
+    for lines, words in (
+        ((f"{sale},1.005",), "line 2, amount"),
+        ((f"{sale[:8]},1",), "line 2, sale"),
+        ((f"{sale},1", f"{sale},1.00"), "line 3, reference"),
+        ((), "no line"),
+    ):
+        file.write_text("\n".join(("sale,amount", *lines)))
+        _out, err = run(home, "refund", "batch", str(file), "--operator", "01", pins=PIN, expect=1)
+        assert words in err, err
+    file.write_text("reference,amount\n")
+    assert "sale" in run(home, "refund", "batch", str(file), "--operator", "01", pins=PIN, expect=1)[1]
+    assert not [entry for entry in entries_of(home) if entry.kind.startswith("refund.")]
+
+
+def test_parking_and_resolving_ask_for_a_managers_pin(home: Home) -> None:
+    decided = ("--operator", "01", "--reason", "slip 000123")
+    reference = "0192e5a0c1d27abc8def0123456789ab"
+    for command in (("refund", "resolve", reference, "--as", "voided"), ("refund", "park", reference)):
+        _out, err = run(home, *command, *decided, pins=PIN, expect=1)
+        assert "money request" in err or "reference" in err

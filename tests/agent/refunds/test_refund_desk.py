@@ -9,7 +9,7 @@ import pytest
 
 from agent.desk import Desk
 from agent.desk_socket import SocketDesk
-from agent.errors import PeopleError, RefundRefusal
+from agent.errors import LinkError, PeopleError, RefundRefusal
 from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session
@@ -21,6 +21,7 @@ from agent.views import (
     Money,
     MoneyAction,
     MoneyOrder,
+    MoneyState,
     NoteRefund,
     RefundAsked,
     RefundView,
@@ -221,3 +222,31 @@ def test_a_new_process_knows_what_was_given_back(home: Home) -> None:
         assert why.value.reasons == ("second_reason",)
         again = RefundAsked(fresh(desk), lone, reason="the owner is alone here")
         assert desk.refund(again, (CHIEF, CHIEF), 20_000).state == "succeeded"
+
+
+def test_what_the_lane_refuses_is_in_the_record_too(terminal: Simulator, desk: Desk, home: Home) -> None:
+    sale = sold(desk)
+    terminal.stop()
+    until(lambda: desk.status().link.state != "online")
+    asked = RefundAsked(fresh(desk), sale, Money(100))
+    with pytest.raises(LinkError, match="not connected"):
+        desk.refund(asked, (CHIEF,), 20_000)
+    told = [entry for entry in entries_of(home) if entry.kind == "refund.refused"][-1]
+    assert (told.body["reasons"], told.body["sale"]) == (["not_connected"], sale)
+    assert desk.refund_quote(RefundAsked(fresh(desk), sale)).remaining_minor == SALE, "nothing is reserved by it"
+
+
+def test_decisions_are_a_managers_where_anybody_is_registered(desk: Desk) -> None:
+    for given, words in (
+        (CASHIER, "may not"),
+        (Credential("01", "000000"), "not the PIN"),
+        (Credential("Wang", ""), "no operator"),
+    ):
+        with pytest.raises(PeopleError, match=words):
+            desk.park("ab" * 16, given, "because")
+        with pytest.raises(PeopleError, match=words):
+            desk.resolve("ab" * 16, MoneyState.VOIDED, given, "because")
+        with pytest.raises(PeopleError, match=words):
+            desk.accept_rollback(given, "because")
+    with pytest.raises(LinkError, match="decide about"):
+        desk.park("ab" * 16, CHIEF, "because")
