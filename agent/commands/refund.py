@@ -14,6 +14,7 @@ from agent.commands.intent import park, resolve
 from agent.commands.operator import Secrets, pin_fd
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.commands.refund_batch import batch
+from agent.commands.refund_slip import slip
 from agent.commands.refund_words import (
     SUCCEEDED,
     document,
@@ -58,7 +59,7 @@ def _confirming(command: Any) -> Any:
 
 @click.group()
 def refund() -> None:
-    """Money back: create, batch, list, show, note, park, resolve.
+    """Money back: create, batch, list, show, slip, note, park, resolve.
 
     Every rule is checked before anything is sent, and shown with what the refund costs. The request is in the signed record
     before its first byte leaves; whatever breaks then, it is never done twice and never forgotten.
@@ -257,3 +258,4 @@ def _money(text: str) -> Money:
 refund.add_command(park)
 refund.add_command(resolve)
 refund.add_command(batch)
+refund.add_command(slip)

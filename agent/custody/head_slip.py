@@ -5,13 +5,12 @@ ESC/POS: Epson's "ESC/POS Command Reference"; characters are GBK, as printers so
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from unicodedata import east_asian_width
 
 from agent.custody.head_code import code_of, draws_blocks, half_blocks, slip_codes
 from agent.figures import local_time
 from agent.language import _
+from agent.papers.strip import centred, wrapped
 from agent.views import Head
 
 COLUMNS = 32
@@ -19,8 +18,6 @@ COLUMNS = 32
 _DOTS = 384
 _LONGEST_SIDE = 8
 """Dots of a module, at most: 1 mm at 203 dpi is enough for any reader."""
-_PIECES = re.compile(r"[!-~]+ *|[^!-~ ][，。：；]? *")
-"""Words of ASCII with their spaces, and other characters one by one with the punctuation that never begins a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +86,8 @@ def _lines(head: Head, zone: str, *, simulated: bool) -> list[_Line]:
     return lines + [_Line(text) for text in _wrapped(kept)]
 
 
-def _cells(text: str) -> int:
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
 def _wrapped(text: str) -> list[str]:
-    """Lines of at most 32 columns: between words, or between Chinese characters; a longer word (a root) is cut."""
-    lines = [""]
-    for piece in _PIECES.findall(text):
-        if _cells(lines[-1]) + _cells(piece.rstrip()) > COLUMNS and lines[-1]:
-            lines.append("")
-        lines[-1] += piece
-        while _cells(lines[-1].rstrip()) > COLUMNS:  # a word alone, narrow characters all of it
-            lines[-1:] = [lines[-1][:COLUMNS], lines[-1][COLUMNS:]]
-    return [line.rstrip() for line in lines]
+    return wrapped(text, COLUMNS)
 
 
 def _placed(line: _Line) -> str:
@@ -110,4 +95,4 @@ def _placed(line: _Line) -> str:
 
 
 def _centre(text: str) -> str:
-    return " " * ((COLUMNS - _cells(text)) // 2) + text
+    return centred(text, COLUMNS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zxingcpp
+from PIL import Image
 
 from agent.home import Home
+from agent.journal.keys import verifying_key
+from agent.journal.proof import Proof
+from agent.papers.strip import cells
 from tests.conftest import Agent, Simulator, entries_of, until
 
 PIN = "271828\n"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -169,3 +177,45 @@ def test_parking_and_resolving_ask_for_a_managers_pin(home: Home) -> None:
     for command in (("refund", "resolve", reference, "--as", "voided"), ("refund", "park", reference)):
         _out, err = run(home, *command, *decided, pins=PIN, expect=1)
         assert "money request" in err or "reference" in err
+
+
+def test_the_customers_slip_on_paper_of_two_widths(home: Home) -> None:
+    sale = sales(home)[0]
+    given = ("refund", "create", sale["reference"], "--amount", "1.00", "--operator", "01", "--json")
+    name = json.loads(run(home, *given, pins=PIN)[0])["reference"]
+    for lang, word in (("en", "Amount given back"), ("zh_CN", "退款金额")):
+        for columns in (32, 48):
+            out, _err = run(home, "refund", "slip", name, "--columns", str(columns), lang=lang)
+            assert word in out and "¥1.00" in out and sale["rrn"] in out and name in out
+            assert max(cells(line) for line in out.splitlines()) <= columns
+
+
+@pytest.mark.skipif(
+    shutil.which("pdftoppm") is None and "CI" not in os.environ, reason="poppler-utils is not installed"
+)
+@pytest.mark.requirement("2-03")
+def test_the_slips_code_proves_it_without_our_software(home: Home, tmp_path: Path) -> None:
+    """Read off the page as a phone would, and checked with the steps of docs/verify.md."""
+    sale = sales(home)[0]
+    given = ("refund", "create", sale["reference"], "--amount", "1.00", "--operator", "01", "--json")
+    name = json.loads(run(home, *given, pins=PIN)[0])["reference"]
+    files = [tmp_path / "one.pdf", tmp_path / "two.pdf"]
+    for file in files:
+        _out, err = run(home, "refund", "slip", name, "-o", str(file), lang="zh_CN")
+        assert "〓" not in err
+    raw = files[0].read_bytes()
+    assert raw == files[1].read_bytes() and raw.startswith(b"%PDF-") and b"/FontFile2" in raw
+    assert len(raw) < 200_000, "only the signs that are used are embedded"
+    picture = tmp_path / "slip"
+    subprocess.run(["pdftoppm", "-r", "300", "-png", "-singlefile", str(files[0]), str(picture)], check=True)
+    with Image.open(picture.with_suffix(".png")) as page:
+        (code,) = zxingcpp.read_barcodes(page)
+    (tmp_path / "scanned").write_bytes(code.text.rstrip("\n").replace("\n", "\r\n").encode())
+    (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "refunds.md").read_text(encoding="utf-8"), re.DOTALL)
+    subprocess.run(["bash", "-eu", "-c", commands], cwd=tmp_path, check=True)
+    entry = (tmp_path / "entry.json").read_bytes()
+    Proof.parse((tmp_path / "entry.tlog-proof").read_text()).verify(entry, verifying_key(home.path))
+    told = json.loads(entry)
+    assert (told["kind"], told["body"]["reference"], told["body"]["amount_minor"]) == ("money.outcome", name, 100)
+    words = subprocess.run(["pdftotext", str(files[0]), "-"], check=True, capture_output=True, text=True).stdout
+    assert "退款金额" in words and "¥1.00" in words and sale["rrn"] in words
