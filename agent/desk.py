@@ -21,6 +21,8 @@ from agent.views import (
     Noted,
     NoteRefund,
     OperatorView,
+    OweCustomer,
+    OwedView,
     RefundAsked,
     RefundQuote,
     RefundView,
@@ -200,6 +202,14 @@ class Desk(Protocol):
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         """Record what became of one, durably. Raises PeopleError, RefundRefusal."""
+        ...
+
+    def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
+        """Note, durably, that a customer was charged what he did not owe. Raises PeopleError, RefundRefusal."""
+        ...
+
+    def owed(self) -> tuple[OwedView, ...]:
+        """What customers are owed, or were, oldest first."""
         ...
 
     def unlock(self, passphrase: bytes) -> bool:

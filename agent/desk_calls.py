@@ -18,6 +18,7 @@ from agent.views import (
     KeyView,
     MoneyView,
     OperatorView,
+    OwedView,
     RefundQuote,
     RefundView,
     RememberedHead,
@@ -67,6 +68,8 @@ RESULTS: dict[str, Any] = {
     "refunds": tuple[RefundView, ...],
     "refund_view": RefundView,
     "note_refund": RefundView,
+    "owe": OwedView,
+    "owed": tuple[OwedView, ...],
     "unlock": bool,
     "wait": int,
 }

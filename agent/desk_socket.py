@@ -35,6 +35,8 @@ from agent.views import (
     Noted,
     NoteRefund,
     OperatorView,
+    OweCustomer,
+    OwedView,
     RefundAsked,
     RefundQuote,
     RefundView,
@@ -174,6 +176,12 @@ class SocketDesk:
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         return self._call("note_refund", asked=asked, given=given)  # type: ignore[no-any-return]
+
+    def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
+        return self._call("owe", asked=asked, given=given)  # type: ignore[no-any-return]
+
+    def owed(self) -> tuple[OwedView, ...]:
+        return self._call("owed")  # type: ignore[no-any-return]
 
     def unlock(self, passphrase: bytes) -> bool:
         return self._call("unlock", passphrase=passphrase)  # type: ignore[no-any-return]

@@ -57,6 +57,8 @@ from agent.views import (
     Noted,
     NoteRefund,
     OperatorView,
+    OweCustomer,
+    OwedView,
     RefundAsked,
     RefundQuote,
     RefundView,
@@ -283,6 +285,12 @@ class HomeDesk(TerminalAtDesk):
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         return self._refunds.note(asked, given)
+
+    def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
+        return self._refunds.owe(asked, given)
+
+    def owed(self) -> tuple[OwedView, ...]:
+        return self._refunds.owed()
 
     def _read(self, question: Callable[[Reader], list[T]]) -> list[T]:
         return question(self._journal) if self._journal is not None else self._at_work().read(question)

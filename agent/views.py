@@ -17,7 +17,7 @@ from agent.notice_types import Notice, NoticeCode
 from agent.orders import MoneyAction, MoneyOrder, MoneyState
 from agent.people.people_kinds import Role
 from agent.people.people_types import AddOperator, Credential, OperatorView, RemoveOperator, SetPin
-from agent.refunds.refund_types import NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
+from agent.refunds.refund_types import NoteRefund, OweCustomer, OwedView, Reason, RefundAsked, RefundQuote, RefundView
 from agent.witness_types import KeyView, WitnessAnswer, WitnessOutcome
 from protocol.money import Money
 
@@ -45,6 +45,8 @@ __all__ = [
     "Notice",
     "NoticeCode",
     "OperatorView",
+    "OweCustomer",
+    "OwedView",
     "PairingFailed",
     "PairingStage",
     "PairingView",

@@ -14,11 +14,13 @@ from agent.commands.intent import park, resolve
 from agent.commands.operator import Secrets, pin_fd
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.commands.refund_batch import batch
+from agent.commands.refund_owed import owe, owed
 from agent.commands.refund_slip import slip
 from agent.commands.refund_words import (
     SUCCEEDED,
     document,
     line_of,
+    money_of,
     quote_document,
     refused_document,
     say_quote,
@@ -26,7 +28,6 @@ from agent.commands.refund_words import (
 )
 from agent.desk import Desk
 from agent.errors import RefundRefusal
-from agent.fees.contract.written import NotWritten, minor_of
 from agent.language import _
 from agent.opening import await_session, open_desk, passphrase_sources
 from agent.orders import new_reference
@@ -35,7 +36,6 @@ from agent.refunds.words import refusal
 from agent.views import Money, MoneyAction, NoteRefund, Reason, RefundAsked, RefundQuote
 
 WAIT_MS = 120_000
-CNY = 156
 OPEN = ("sent", "unknown", "parked", "conflict")
 
 
@@ -59,7 +59,7 @@ def _confirming(command: Any) -> Any:
 
 @click.group()
 def refund() -> None:
-    """Money back: create, batch, list, show, slip, note, park, resolve.
+    """Money back: create, batch, list, show, slip, note, park, resolve, owe, owed.
 
     Every rule is checked before anything is sent, and shown with what the refund costs. The request is in the signed record
     before its first byte leaves; whatever breaks then, it is never done twice and never forgotten.
@@ -83,7 +83,7 @@ def create(ctx: click.Context, /, *, sale: str, told: str | None, goods_returned
       counterfoil refund create 0192e5a0 --amount 388.00 --operator 01
     """
     back = None if goods_returned is None else goods_returned.date()
-    _give_back(ctx, sale, None if told is None else _money(told), None, goods_returned=back, **given)
+    _give_back(ctx, sale, None if told is None else money_of(told), None, goods_returned=back, **given)
 
 
 @click.command()
@@ -248,14 +248,9 @@ def note(
     say_view(view, home_of(ctx).settings().time_zone)
 
 
-def _money(text: str) -> Money:
-    try:
-        return Money(minor_of(text), CNY)
-    except NotWritten as why:
-        raise click.BadParameter(str(why), param_hint="--amount") from None
-
-
 refund.add_command(park)
 refund.add_command(resolve)
 refund.add_command(batch)
 refund.add_command(slip)
+refund.add_command(owe)
+refund.add_command(owed)

@@ -6,14 +6,24 @@ import click
 
 from agent.commands.options import iso
 from agent.errors import RefundRefusal
+from agent.fees.contract.written import NotWritten, minor_of
 from agent.figures import amount, local_time, printable_yuan_sign
 from agent.language import _
 from agent.refunds.words import reason_words, state_words, why_words
 from agent.report import padded
-from agent.views import Reason, RefundAsked, RefundQuote, RefundView
+from agent.views import Money, Reason, RefundAsked, RefundQuote, RefundView
 from agent.wording import kind_name
 
+CNY = 156
 SUCCEEDED = ("succeeded", "settled", "arrived")
+
+
+def money_of(text: str) -> Money:
+    """Of `--amount`, in yuan. Raises BadParameter."""
+    try:
+        return Money(minor_of(text), CNY)
+    except NotWritten as why:
+        raise click.BadParameter(str(why), param_hint="--amount") from None
 
 
 def document(view: RefundView) -> dict[str, object]:

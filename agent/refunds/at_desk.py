@@ -17,14 +17,16 @@ from agent.journal.store import Journal
 from agent.orders import MoneyAction, MoneyOrder, is_reference, recordable
 from agent.people.at_desk import PeopleAtDesk
 from agent.people.people import Operator
+from agent.people.people_kinds import Role
 from agent.people.people_types import Credential
 from agent.reading import Reading
 from agent.refunds import limits
 from agent.refunds.case import ASKED_ABOUT, HAPPENED, RefundCase, RefundState
 from agent.refunds.gate import Circumstances, GivenBack, arrives, judge
+from agent.refunds.owed import not_owed, owed_view
 from agent.refunds.record import RefundRecord
-from agent.refunds.refund_kinds import NoteOf, RefundConfirmed, RefundFact, RefundNoted, RefundRefused
-from agent.refunds.refund_types import NoteRefund, Reason, RefundAsked, RefundQuote, RefundView
+from agent.refunds.refund_kinds import NoteOf, RefundConfirmed, RefundFact, RefundNoted, RefundOwed, RefundRefused
+from agent.refunds.refund_types import NoteRefund, OweCustomer, OwedView, Reason, RefundAsked, RefundQuote, RefundView
 from agent.refunds.words import no_such_sale, not_notable, refusal
 from agent.settings import Settings
 from agent.views import MoneyView, TransactionDetail
@@ -236,6 +238,43 @@ class RefundsAtDesk:
                 raise not_notable(of.reference, of.state) from None
             self._append(told)
         return self.view(of.reference)
+
+    def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
+        """Once for each sale. Raises PeopleError, RefundRefusal where that sale owes nobody so much."""
+        by = self._people.authenticate(given, Role.CASHIER, Role.MANAGER)
+        with self._lock:
+            self._record.catch_up()
+            detail = self._sale(asked.sale)
+            known = self._record.owed.get(detail.row.reference)
+            if known is None:
+                quote = self._judge(RefundAsked("", detail.row.reference, asked.amount)).quote
+                if reasons := not_owed(quote):
+                    raise refusal(reasons, quote)
+                self._append(
+                    RefundOwed(
+                        sale=quote.sale,
+                        amount=Money(quote.amount_minor, quote.currency),
+                        why=asked.why,
+                        operator=by.operator,
+                        before_minor=self._record.given_back(detail).refunded_minor,
+                        finding=recordable(asked.finding)[:32] or None,
+                        note=recordable(asked.note) or None,
+                    )
+                )
+                self._record.catch_up()
+            elif asked.amount not in {None, known[0].amount} or asked.why is not known[0].why:
+                raise refusal([Reason.OTHER_ORDER], None)
+            return self._owed_view(detail.row.reference)
+
+    def owed(self) -> tuple[OwedView, ...]:
+        """What customers are owed, or were, oldest first."""
+        with self._lock:
+            self._record.catch_up()
+            return tuple(map(self._owed_view, self._record.owed))
+
+    def _owed_view(self, sale: str) -> OwedView:
+        told, at = self._record.owed[sale]
+        return owed_view(told, at, self._record.given_back(self._reading.transaction(sale)))
 
     def _view(self, case: RefundCase) -> RefundView:
         held, end, now = case.confirmed, case.outcome, self._now()

@@ -38,6 +38,17 @@ class Delay(StrEnum):
     OTHER = "other"
 
 
+class OwedWhy(StrEnum):
+    """How a customer was charged what he did not owe (K_OVERCHARGED, docs/domain.md §6)."""
+
+    REFUND_AS_SALE = "refund_as_sale"
+    """A refund was keyed as a sale (D20)."""
+    AMOUNT_TOO_HIGH = "amount_too_high"
+    TAKEN_TWICE = "taken_twice"
+    """One purchase was charged twice (D04)."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundConfirmed:
     """A person confirmed a refund or void after its rules were shown: in one commit with the intent."""
@@ -82,9 +93,24 @@ class RefundNoted:
     note: str | None = means("in that person's words", None)
 
 
-RefundFact = RefundConfirmed | RefundRefused | RefundNoted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOwed:
+    """A customer was charged what he did not owe: the case ends once so much of that sale went back by its own way."""
+
+    kind: ClassVar[str] = "refund.owed"
+    sale: str = means("the reference of the sale that charged it")
+    amount: Money = means("what is owed to the customer, minor units")
+    why: OwedWhy = means("`refund_as_sale`, `amount_too_high`, `taken_twice` or `other`")
+    operator: str = means("who noted it")
+    before_minor: int = means("what of that sale had gone back before, minor units")
+    finding: str | None = means("the name of the finding that shows it", None)
+    note: str | None = means("in that person's words", None)
+
+
+RefundFact = RefundConfirmed | RefundRefused | RefundNoted | RefundOwed
 KINDS: dict[str, type] = {fact.kind: fact for fact in RefundFact.__args__}
 PRIVATE: dict[type, frozenset[str]] = {
     RefundConfirmed: frozenset({"reason"}),
     RefundNoted: frozenset({"note"}),
+    RefundOwed: frozenset({"note"}),
 }

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from agent.orders import MoneyAction
-from agent.refunds.refund_kinds import Delay, NoteOf
+from agent.refunds.refund_kinds import Delay, NoteOf, OwedWhy
 from protocol.money import Money
 
 
@@ -106,6 +106,40 @@ class RefundView:
     late: bool = False
     delay: str | None = None
     differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OweCustomer:
+    """sale: the charge's reference, or a unique beginning. amount: None for all of it that did not go back yet."""
+
+    sale: str
+    why: OwedWhy
+    amount: Money | None = None
+    finding: str = ""
+    note: str = ""
+
+
+class OwedState(StrEnum):
+    OPEN = "open"
+    UNDER_WAY = "under_way"
+    """A refund or void of it has no known end yet."""
+    REPAID = "repaid"
+
+
+@dataclass(frozen=True, slots=True)
+class OwedView:
+    """What a customer is owed of one sale. at: when it was noted (ms UTC). repaid_minor: what went back since."""
+
+    sale: str
+    state: OwedState
+    amount_minor: int
+    repaid_minor: int
+    currency: int
+    why: OwedWhy
+    at: int
+    operator: str
+    finding: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

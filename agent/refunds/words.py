@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from agent.errors import RefundRefusal
 from agent.figures import amount
 from agent.language import _
-from agent.refunds.refund_types import Reason, RefundQuote
+from agent.refunds.refund_kinds import OwedWhy
+from agent.refunds.refund_types import OwedState, OwedView, Reason, RefundQuote
 
 
 def reason_words(reason: Reason, quote: RefundQuote | None = None) -> tuple[str, str]:
@@ -139,3 +140,19 @@ def why_words(why: str) -> str:
         "terminal": _("a refund: the terminal's protocol has no void"),
         "asked": _("a refund, as asked"),
     }.get(why, why)
+
+
+def owed_words(view: OwedView) -> tuple[str, str]:
+    """Its state, and how the customer came to be charged."""
+    state = {
+        OwedState.OPEN: _("to be given back"),
+        OwedState.UNDER_WAY: _("under way"),
+        OwedState.REPAID: _("given back"),
+    }
+    why = {
+        OwedWhy.REFUND_AS_SALE: _("a refund was keyed as a sale"),
+        OwedWhy.AMOUNT_TOO_HIGH: _("the amount was too high"),
+        OwedWhy.TAKEN_TWICE: _("it was taken twice"),
+        OwedWhy.OTHER: _("another reason"),
+    }
+    return state[view.state], why[view.why]

@@ -6,6 +6,8 @@ The amounts are those of its table of acceptance scenarios.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,27 @@ def test_li_twenty_yuan_too_much_went_back_and_twenty_more_were_taken(tmp_path: 
     assert (audit["claimed_minor"], audit["owed_by_customers_minor"]) == (0, 2_000), "the customer owes it"
     refused(shop.run("fees", "claims", "open", back["finding"], "--operator", "店主"), 1, "customer")
     assert shop.ask("fees", "claims", "list")["unclaimed"] == []
+    shop.verified()
+
+
+@pytest.mark.requirement("李女士", "D20", "4-07")
+def test_a_refund_keyed_as_a_sale_becomes_a_case_that_the_customer_is_owed(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "H", "refund_as_sale")
+    finding = shop.found()["D20"]
+    (sale,) = [shop.ask("journal", "show", str(seq))["body"] for seq in finding["entries"][1:]]
+    command = [sys.executable, "-m", "agent", "--home", str(shop.home), "--lang", "zh_CN"]
+
+    def run(*given: str) -> str:
+        return subprocess.run(
+            [*command, *given, "--pin-fd", "0"], input="271828\n", check=True, capture_output=True, text=True
+        ).stdout
+
+    run("operator", "add", "01", "--role", "manager")
+    why = ("--why", "refund_as_sale", "--finding", finding["finding"], "--operator", "01")
+    assert "¥2631.22" in (told := run("refund", "owe", sale["reference"], *why).replace(",", "")) and "待退" in told
+    (case,) = shop.ask("refund", "owed", "--open")["owed"]
+    assert (case["state"], case["amount_minor"], case["sale"]) == ("open", 263_122, sale["reference"])
+    assert case["finding"] == finding["finding"] and shop.ask("refund", "list")["refunds"] == []
     shop.verified()
 
 

@@ -13,7 +13,17 @@ from agent.journal.money_kinds import MoneyIntent, MoneyOutcome, MoneyParked
 from agent.orders import LearnedBy, MoneyAction, MoneyState, is_reference, new_reference
 from agent.refunds.case import RefundCase, RefundState
 from agent.refunds.record import refund_fact
-from agent.refunds.refund_kinds import KINDS, Delay, NoteOf, RefundConfirmed, RefundFact, RefundNoted, RefundRefused
+from agent.refunds.refund_kinds import (
+    KINDS,
+    Delay,
+    NoteOf,
+    OwedWhy,
+    RefundConfirmed,
+    RefundFact,
+    RefundNoted,
+    RefundOwed,
+    RefundRefused,
+)
 from protocol.errors import IllegalEvent
 from protocol.money import Money
 
@@ -128,6 +138,13 @@ FACTS: list[tuple[RefundFact, dict[str, Any], dict[str, str]]] = [
         ),
         {"reference": REFERENCE, "what": "delayed", "on": "2026-03-02", "operator": "01", "delay": "holiday"},
         {"note": "called"},
+    ),
+    (
+        RefundOwed(
+            sale=SALE, amount=Money(2_000), why=OwedWhy.REFUND_AS_SALE, operator="01", before_minor=0, finding="ab", note="sorry"
+        ),
+        {"sale": SALE, "amount_minor": 2_000, "currency": 156, "why": "refund_as_sale", "operator": "01", "before_minor": 0, "finding": "ab"},
+        {"note": "sorry"},
     ),
 ]  # fmt: skip
 

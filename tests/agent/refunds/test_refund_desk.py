@@ -14,7 +14,7 @@ from agent.home import Home
 from agent.journal.keys import PassphraseSources
 from agent.opening import agent_at_work, await_session
 from agent.orders import new_reference
-from agent.refunds.refund_kinds import Delay, NoteOf
+from agent.refunds.refund_kinds import Delay, NoteOf, OwedWhy
 from agent.views import (
     AddOperator,
     Credential,
@@ -23,6 +23,7 @@ from agent.views import (
     MoneyOrder,
     MoneyState,
     NoteRefund,
+    OweCustomer,
     RefundAsked,
     RefundView,
     Role,
@@ -250,3 +251,49 @@ def test_decisions_are_a_managers_where_anybody_is_registered(desk: Desk) -> Non
             desk.accept_rollback(given, "because")
     with pytest.raises(LinkError, match="decide about"):
         desk.park("ab" * 16, CHIEF, "because")
+
+
+def test_a_refund_keyed_as_a_sale_is_owed_until_it_went_back(desk: Desk, home: Home) -> None:
+    """李女士's scarf: ¥20.00 were taken once more instead of given back."""
+    wrong = sold(desk, 2_000)
+    asked = OweCustomer(wrong, OwedWhy.REFUND_AS_SALE, finding="0123456789ab", note="we apologised")
+    opened = desk.owe(asked, CASHIER)
+    assert (opened.state, opened.amount_minor, opened.repaid_minor, opened.operator) == ("open", 2_000, 0, "02")
+    assert desk.owe(asked, CASHIER) == opened and desk.owed() == (opened,)
+    give(desk, wrong, reason="keyed as a sale")
+    (ended,) = desk.owed()
+    assert (ended.state, ended.repaid_minor, ended.why) == ("repaid", 2_000, "refund_as_sale")
+    (told,) = [entry for entry in entries_of(home) if entry.kind == "refund.owed"]
+    assert (told.body["sale"], told.body["finding"], "note" in told.body) == (wrong, "0123456789ab", False)
+
+
+def test_what_went_back_before_pays_no_debt(desk: Desk) -> None:
+    sale = sold(desk)
+    give(desk, sale, 10_000)
+    desk.owe(OweCustomer(sale[:31], OwedWhy.AMOUNT_TOO_HIGH, Money(2_000)), CHIEF)
+    assert [(one.state, one.repaid_minor) for one in desk.owed()] == [("open", 0)]
+    give(desk, sale, 500)
+    assert [(one.state, one.repaid_minor) for one in desk.owed()] == [("open", 500)]
+    give(desk, sale, 1_500)
+    assert [(one.state, one.repaid_minor) for one in desk.owed()] == [("repaid", 2_000)]
+
+
+def test_what_nobody_is_owed_is_refused(desk: Desk) -> None:
+    sale = sold(desk)
+    give(desk, sale, 10_000)
+    for asked, code in (
+        (OweCustomer("f" * 32, OwedWhy.OTHER), "original_not_here"),
+        (OweCustomer(sale, OwedWhy.OTHER, Money(28_801)), "over_remaining"),
+        (OweCustomer(sale, OwedWhy.OTHER, Money(0)), "amount"),
+        (OweCustomer(sale, OwedWhy.OTHER, Money(100, 840)), "currency"),
+    ):
+        with pytest.raises(RefundRefusal) as why:
+            desk.owe(asked, CHIEF)
+        assert why.value.reasons[0] == code
+    desk.owe(OweCustomer(sale, OwedWhy.OTHER, Money(100)), CHIEF)
+    with pytest.raises(RefundRefusal):
+        desk.owe(OweCustomer(sale, OwedWhy.OTHER, Money(200)), CHIEF)
+    for given in (TECHNICIAN, Credential("01", "000000")):
+        with pytest.raises(PeopleError):
+            desk.owe(OweCustomer(sale, OwedWhy.OTHER, Money(100)), given)
+    assert [one.amount_minor for one in desk.owed()] == [100]
