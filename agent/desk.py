@@ -3,6 +3,7 @@ home, `agent.desk_socket` over its socket."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Protocol
 
 from agent.views import (
@@ -24,6 +25,7 @@ from agent.views import (
     OweCustomer,
     OwedView,
     RefundAsked,
+    RefundDay,
     RefundQuote,
     RefundView,
     RememberedHead,
@@ -202,6 +204,10 @@ class Desk(Protocol):
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         """Record what became of one, durably. Raises PeopleError, RefundRefusal."""
+        ...
+
+    def refund_day(self, day: date | None = None) -> RefundDay:
+        """A local date's refunds and refusals, and what is open now. None: the day of the home's clock."""
         ...
 
     def owe(self, asked: OweCustomer, given: Credential) -> OwedView:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from agent.views import (
     OweCustomer,
     OwedView,
     RefundAsked,
+    RefundDay,
     RefundQuote,
     RefundView,
     RememberedHead,
@@ -176,6 +178,9 @@ class SocketDesk:
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         return self._call("note_refund", asked=asked, given=given)  # type: ignore[no-any-return]
+
+    def refund_day(self, day: date | None = None) -> RefundDay:
+        return self._call("refund_day", day=day)  # type: ignore[no-any-return]
 
     def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
         return self._call("owe", asked=asked, given=given)  # type: ignore[no-any-return]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,7 @@ from agent.views import (
     OweCustomer,
     OwedView,
     RefundAsked,
+    RefundDay,
     RefundQuote,
     RefundView,
     RememberedHead,
@@ -285,6 +286,9 @@ class HomeDesk(TerminalAtDesk):
 
     def note_refund(self, asked: NoteRefund, given: Credential) -> RefundView:
         return self._refunds.note(asked, given)
+
+    def refund_day(self, day: date | None = None) -> RefundDay:
+        return self._refunds.day(day)
 
     def owe(self, asked: OweCustomer, given: Credential) -> OwedView:
         return self._refunds.owe(asked, given)

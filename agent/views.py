@@ -17,7 +17,16 @@ from agent.notice_types import Notice, NoticeCode
 from agent.orders import MoneyAction, MoneyOrder, MoneyState
 from agent.people.people_kinds import Role
 from agent.people.people_types import AddOperator, Credential, OperatorView, RemoveOperator, SetPin
-from agent.refunds.refund_types import NoteRefund, OweCustomer, OwedView, Reason, RefundAsked, RefundQuote, RefundView
+from agent.refunds.refund_types import (
+    NoteRefund,
+    OweCustomer,
+    OwedView,
+    Reason,
+    RefundAsked,
+    RefundDay,
+    RefundQuote,
+    RefundView,
+)
 from agent.witness_types import KeyView, WitnessAnswer, WitnessOutcome
 from protocol.money import Money
 
@@ -53,6 +62,7 @@ __all__ = [
     "ProductLine",
     "Reason",
     "RefundAsked",
+    "RefundDay",
     "RefundQuote",
     "RefundView",
     "RememberedHead",

@@ -15,6 +15,7 @@ from agent.commands.operator import Secrets, pin_fd
 from agent.commands.options import as_json, home_of, passphrase_file, say_json, say_nature
 from agent.commands.refund_batch import batch
 from agent.commands.refund_owed import owe, owed
+from agent.commands.refund_report import report
 from agent.commands.refund_slip import slip
 from agent.commands.refund_words import (
     SUCCEEDED,
@@ -59,7 +60,8 @@ def _confirming(command: Any) -> Any:
 
 @click.group()
 def refund() -> None:
-    """Money back: create, batch, list, show, slip, note, park, resolve, owe, owed.
+    """Money back: create, batch, list, show, report, slip, note, park, resolve,
+    owe, owed.
 
     Every rule is checked before anything is sent, and shown with what the refund costs. The request is in the signed record
     before its first byte leaves; whatever breaks then, it is never done twice and never forgotten.
@@ -252,5 +254,6 @@ refund.add_command(park)
 refund.add_command(resolve)
 refund.add_command(batch)
 refund.add_command(slip)
+refund.add_command(report)
 refund.add_command(owe)
 refund.add_command(owed)

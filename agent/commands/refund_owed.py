@@ -55,10 +55,10 @@ def owe(
     with open_desk(home, record=True, sources=passphrase_sources(passphrase_file)) as desk:
         view, simulated = desk.owe(asked, given), desk.status().simulated
     if as_json:
-        say_json({"simulated": simulated, **_document(view)})
+        say_json({"simulated": simulated, **owed_document(view)})
         return
     say_nature(simulated)
-    click.echo(_line(view, home.settings().time_zone))
+    click.echo(owed_line(view, home.settings().time_zone))
 
 
 @click.command()
@@ -72,18 +72,18 @@ def owed(ctx: click.Context, *, only_open: bool, as_json: bool) -> None:
         rows, simulated = desk.owed(), desk.status().simulated
     rows = tuple(row for row in rows if not only_open or row.state != "repaid")
     if as_json:
-        say_json({"simulated": simulated, "owed": [_document(row) for row in rows]})
+        say_json({"simulated": simulated, "owed": [owed_document(row) for row in rows]})
         return
     say_nature(simulated)
     for row in rows:
-        click.echo(_line(row, home.settings().time_zone))
+        click.echo(owed_line(row, home.settings().time_zone))
 
 
-def _document(view: OwedView) -> dict[str, object]:
+def owed_document(view: OwedView) -> dict[str, object]:
     return {name: getattr(view, name) for name in view.__slots__} | {"at": iso(view.at)}
 
 
-def _line(view: OwedView, zone: str) -> str:
+def owed_line(view: OwedView, zone: str) -> str:
     state, why = owed_words(view)
     told = amount(view.amount_minor, view.currency, printable_yuan_sign()).rjust(12)
     return "  ".join((local_time(view.at, zone), view.sale, told, padded(state, 10), why, view.operator))

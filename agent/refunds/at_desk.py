@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import date
 
 from agent.actions import LaneReason
 from agent.calendar import working_day_after
@@ -26,7 +27,18 @@ from agent.refunds.gate import Circumstances, GivenBack, arrives, judge
 from agent.refunds.owed import not_owed, owed_view
 from agent.refunds.record import RefundRecord
 from agent.refunds.refund_kinds import NoteOf, RefundConfirmed, RefundFact, RefundNoted, RefundOwed, RefundRefused
-from agent.refunds.refund_types import NoteRefund, OweCustomer, OwedView, Reason, RefundAsked, RefundQuote, RefundView
+from agent.refunds.refund_types import (
+    NoteRefund,
+    OweCustomer,
+    OwedState,
+    OwedView,
+    Reason,
+    RefundAsked,
+    RefundDay,
+    RefundQuote,
+    RefundView,
+    RefusedView,
+)
 from agent.refunds.words import no_such_sale, not_notable, refusal
 from agent.settings import Settings
 from agent.views import MoneyView, TransactionDetail
@@ -37,6 +49,7 @@ from protocol.money import Money
 
 _LANE_SAID = frozenset(LaneReason) - {LaneReason.PARKED, LaneReason.NOT_RECORDED}
 """What the lane refuses a new order for and can be recorded: one put aside is known, and says nothing new."""
+_WANTS_A_PERSON = ASKED_ABOUT | {RefundState.CONFLICT}
 SendOrder = Callable[[MoneyOrder, tuple[RefundFact, ...], int, Future[None] | None], MoneyView]
 
 
@@ -209,6 +222,20 @@ class RefundsAtDesk:
             self._record.catch_up()
             return tuple(self._view(case) for case in self._record.cases.values())
 
+    def day(self, day: date | None) -> RefundDay:
+        """day: a local date, None for today."""
+        with self._lock:
+            views, owed = self.views(), self.owed()
+            wanted = day or self._record.local_date(self._now())
+            refused = [(told, at) for told, at in self._record.refused if self._record.local_date(at) == wanted]
+            return RefundDay(
+                day=wanted,
+                refunds=tuple(view for view in views if self._record.local_date(view.at) == wanted),
+                refused=tuple(_refused_view(told, at) for told, at in refused),
+                open=tuple(view for view in views if view.late or view.state in _WANTS_A_PERSON),
+                owed=tuple(one for one in owed if one.state is not OwedState.REPAID),
+            )
+
     def view(self, reference: str) -> RefundView:
         """By its reference, or a unique beginning. Raises NotFound."""
         found = [one for one in self.views() if reference and one.reference.startswith(reference.lower())]
@@ -314,6 +341,11 @@ class RefundsAtDesk:
     def _append(self, fact: RefundFact) -> None:
         draft = to_draft(fact, lambda _token: b"")
         self._write(lambda journal, at: journal.append([draft], at))
+
+
+def _refused_view(told: RefundRefused, at: int) -> RefusedView:
+    minor, currency = (None, None) if told.amount is None else (told.amount.minor, told.amount.currency)
+    return RefusedView(at, told.reference, told.sale, minor, currency, told.reasons, told.operator)
 
 
 def _named(reference: str) -> str:

@@ -20,7 +20,7 @@ from agent.journal.money_kinds import MoneyIntent, MoneyOutcome, MoneyParked
 from agent.orders import MoneyAction, MoneyState
 from agent.refunds.case import HAPPENED, RefundCase
 from agent.refunds.gate import GivenBack, SaleFacts
-from agent.refunds.refund_kinds import KINDS, RefundConfirmed, RefundFact, RefundNoted, RefundOwed
+from agent.refunds.refund_kinds import KINDS, RefundConfirmed, RefundFact, RefundNoted, RefundOwed, RefundRefused
 from agent.views import TransactionDetail
 from protocol.errors import IllegalEvent
 from protocol.messages import Product
@@ -39,6 +39,7 @@ class RefundRecord:
         self._zone = ZoneInfo(time_zone)
         self.cases: dict[str, RefundCase] = {}
         self.owed: dict[str, tuple[RefundOwed, int]] = {}  # sale -> the case, and when it was noted (ms UTC)
+        self.refused: list[tuple[RefundRefused, int]] = []
         self._of_sale: dict[str, list[str]] = {}
         self._bare: dict[
             str, MoneyIntent
@@ -66,6 +67,8 @@ class RefundRecord:
             case RefundConfirmed() as told if told.reference not in self.cases:
                 self.cases[told.reference] = RefundCase(told, entry.at)
                 self._of_sale.setdefault(told.sale, []).append(told.reference)
+            case RefundRefused() as told:
+                self.refused.append((told, entry.at))
             case RefundOwed() as told:
                 self.owed.setdefault(told.sale, (told, entry.at))
             case RefundNoted() as told if told.reference in self.cases:

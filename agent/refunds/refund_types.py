@@ -143,6 +143,31 @@ class OwedView:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedView:
+    """at: ms UTC. amount_minor: None where the whole was asked for. reasons: codes of docs/refunds.md."""
+
+    at: int
+    reference: str
+    sale: str
+    amount_minor: int | None
+    currency: int | None
+    reasons: tuple[str, ...]
+    operator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDay:
+    """Of one local date what was confirmed and what was refused; open: of whatever date, what wants a person now: no known
+    end, late, contradicted. owed: what customers are still owed."""
+
+    day: date
+    refunds: tuple[RefundView, ...]
+    refused: tuple[RefusedView, ...]
+    open: tuple[RefundView, ...]
+    owed: tuple[OwedView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRefund:
     reference: str
     what: NoteOf

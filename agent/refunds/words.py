@@ -156,3 +156,15 @@ def owed_words(view: OwedView) -> tuple[str, str]:
         OwedWhy.OTHER: _("another reason"),
     }
     return state[view.state], why[view.why]
+
+
+def code_words(code: str) -> str:
+    """A refusal's code, of the rules or of the money lane, in a few words."""
+    lane = {
+        "not_connected": _("The terminal was not connected."),
+        "busy": _("The terminal was at work on another request."),
+        "unknown": _("Another request's outcome was not known."),
+        "for_people": _("Another request's outcome was not known."),
+        "rolled_back": _("The terminal's log was put back."),
+    }
+    return lane.get(code) or reason_words(Reason(code))[0]

@@ -219,3 +219,17 @@ def test_the_slips_code_proves_it_without_our_software(home: Home, tmp_path: Pat
     assert (told["kind"], told["body"]["reference"], told["body"]["amount_minor"]) == ("money.outcome", name, 100)
     words = subprocess.run(["pdftotext", str(files[0]), "-"], check=True, capture_output=True, text=True).stdout
     assert "退款金额" in words and "¥1.00" in words and sale["rrn"] in words
+
+
+def test_the_days_report(home: Home) -> None:
+    sale = max(sales(home), key=lambda row: row["amount_minor"])["reference"]
+    for yuan in ("1.00", "2.50"):
+        run(home, "refund", "create", sale, "--amount", yuan, "--operator", "01", pins=PIN)
+    run(home, "refund", "create", sale, "--amount", "99999", "--operator", "01", pins=PIN, expect=1)
+    told = json.loads(run(home, "refund", "report", "--json")[0])
+    assert told["by_operator"] == [{"operator": "01", "currency": 156, "count": 2, "amount_minor": 350}]
+    assert [one["reasons"] for one in told["refused"]] == [["over_remaining"]] and told["open"] == told["owed"] == []
+    out, _err = run(home, "refund", "report", lang="zh_CN")
+    assert "操作员 01：2 笔，共 ¥3.50" in out and "拒绝 1 次：超过了该笔消费剩余可退的金额" in out
+    out, _err = run(home, "refund", "report", "--date", "2020-01-01")
+    assert "2020-01-01" in out and "Operator" not in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -297,3 +298,18 @@ def test_what_nobody_is_owed_is_refused(desk: Desk) -> None:
         with pytest.raises(PeopleError):
             desk.owe(OweCustomer(sale, OwedWhy.OTHER, Money(100)), given)
     assert [one.amount_minor for one in desk.owed()] == [100]
+
+
+def test_a_days_refunds_what_was_refused_and_what_is_open(desk: Desk, home: Home) -> None:
+    first, second = sold(desk), sold(desk, 5_000)
+    voided, part = give(desk, first), give(desk, second, 2_000, CASHIER)
+    refused(desk, home, RefundAsked(fresh(desk), second, Money(3_001)), CASHIER)
+    desk.owe(OweCustomer(second, OwedWhy.TAKEN_TWICE, Money(1_000)), CHIEF)
+    day = desk.refund_day()
+    assert [view.reference for view in day.refunds] == [voided.reference, part.reference]
+    assert [(one.sale, one.amount_minor, one.reasons, one.operator) for one in day.refused] == [
+        (second, 3_001, ("over_remaining",), "02")
+    ]
+    assert (day.open, [one.sale for one in day.owed]) == ((), [second])
+    other = desk.refund_day(day.day - timedelta(days=1))
+    assert (other.refunds, other.refused, [one.sale for one in other.owed]) == ((), (), [second])
