@@ -127,7 +127,8 @@ class RefundsAtDesk:
         reasons = list(map(Reason, quote.reasons))
         if not reasons:
             today = self._record.local_date(self._now())
-            spent = self._record.spent_today(operator or "", today, quote.currency)
+            limited = self._rules.operator_day_minor or self._rules.day_minor
+            spent = self._record.spent_today(operator or "", today, quote.currency) if limited else (0, 0)
             people = self._people.known()
             reasons = limits.unmet(quote, persons, people, self._rules, spent=spent, reason=asked.reason)
         if reasons:
@@ -176,18 +177,24 @@ class RefundsAtDesk:
             if of == sale.reference and not self._record.knows(reference):
                 back = GivenBack(back.spent_minor + minor, back.refunded_minor, back.times + 1)
         today = self._record.local_date(self._now())
-        day = self._reading.today(today.isoformat(), 1)
-        newest = self._reading.transactions(None, None, 1, 0).rows
-        batch = newest[0].batch if newest and not self._record.is_settled(newest[0].batch) else None
+        takings = 0
+        if sale.at_once:
+            day = self._reading.today(today.isoformat(), 1)
+            takings = day.sales_minor - day.refunds_minor
+        part = asked.amount is not None and asked.amount.minor != sale.amount_minor
         now = Circumstances(
             today=today,
-            open_batch=batch,
-            takings_minor=day.sales_minor - day.refunds_minor,
+            open_batch=None if part else self._open_batch(),
+            takings_minor=takings,
             tariff=self._record.tariff(sale.product, sale.day),
             refunds=self._refunds,
             voids=self._voids,
         )
         return _Judged(judge(asked, sale, back, now, self._rules), detail.row.trace)
+
+    def _open_batch(self) -> str | None:
+        newest = self._reading.transactions(None, None, 1, 0).rows
+        return newest[0].batch if newest and not self._record.is_settled(newest[0].batch) else None
 
     def _sale(self, reference: str) -> TransactionDetail:
         try:

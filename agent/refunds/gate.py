@@ -37,6 +37,11 @@ class SaleFacts:
     voided: bool
     mdr_minor: int | None = None
 
+    @property
+    def at_once(self) -> bool:
+        """Its money was credited on the same day: a refund comes out of the day's takings."""
+        return self.settlement_mode in {SettlementMode.T0, SettlementMode.D0}
+
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
@@ -52,8 +57,10 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """today: the local date. open_batch: the batch that is not closed, if one is known. takings_minor: of
-    today, in the sale's currency, less what went back. refunds, voids: the terminal's protocol has words for them."""
+    """today: the local date. open_batch: the batch that is not closed, if one is known; wanted for the whole
+    of a sale. takings_minor: of today, in the
+    sale's currency, less what went back; wanted of a sale that was settled at once alone. refunds, voids: the terminal's
+    protocol has words for them."""
 
     today: date
     open_batch: str | None
@@ -79,8 +86,7 @@ def judge(
     if not (now.voids if action is MoneyAction.VOID else now.refunds):
         reasons.append(Reason.NOT_SPOKEN)
     fee_back, fee = _fees(action, sale, back, minor, now)
-    at_once = sale.settlement_mode in {SettlementMode.T0, SettlementMode.D0}
-    if not reasons and at_once and minor - (fee_back or 0) > now.takings_minor:
+    if not reasons and sale.at_once and minor - (fee_back or 0) > now.takings_minor:
         reasons.append(Reason.FUNDING)
     manager = bool(rules.cashier_minor) and minor > rules.cashier_minor
     two = bool(rules.manager_minor) and minor > rules.manager_minor
@@ -100,7 +106,7 @@ def judge(
         manager=manager or two,
         window_days=_window(sale, rules) - (now.today - sale.day).days,
         arrives_days=arrives(action, sale.product),
-        same_day_funds=at_once,
+        same_day_funds=sale.at_once,
     )
 
 

@@ -24,6 +24,7 @@ from tests.bench import (
     line,
     memory,
     noise,
+    refunds,
     schedules,
     screens,
     simulator,
@@ -105,6 +106,7 @@ def main() -> None:
     of_the_journal(row, quick="--quick" in sys.argv)
     of_the_views(row, quick="--quick" in sys.argv)
     of_the_fees(row, quick="--quick" in sys.argv)
+    of_the_refunds(row, quick="--quick" in sys.argv)
     if "--quick" not in sys.argv:
         used = memory.measure()
         row(
@@ -114,6 +116,23 @@ def main() -> None:
             "≤60 MB, flat",
         )
     write(rows)
+
+
+def of_the_refunds(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
+    """Money back, through the real agent."""
+    found = refunds.measure(refunds.TIMED if quick else refunds.CASES)
+    row(
+        "refund confirmed (PIN proved): rules, signed confirmation and intent, request on the wire",
+        f"{found['ratio']:.1f}× ({found['wire_us']:.0f} µs; p99 {found['wire_p99_us']:.0f} µs)",
+        f"bare durable commit: {found['bare_us']:.0f} µs",
+        "≤4× at the median",
+    )
+    row(
+        f"a start with {found['cases']} refunds settled and unconfirmed, until all are told",
+        f"{found['boot_s']:.2f} s",
+        "-",
+        "≤2 s",
+    )
 
 
 def of_the_wire(row: Callable[[str, str, str, str], None], *, quick: bool) -> None:
