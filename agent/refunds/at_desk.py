@@ -10,7 +10,7 @@ from datetime import date
 
 from agent.actions import LaneReason
 from agent.calendar import working_day_after
-from agent.errors import LinkError, NotFound, RefundRefusal
+from agent.errors import CounterfoilError, LinkError, NotFound, RefundRefusal
 from agent.following import Following
 from agent.journal.drafting import to_draft
 from agent.journal.reader import Head
@@ -75,8 +75,9 @@ class RefundsAtDesk:
         self._settings, self._rules, self._reading = settings, settings.refunds, reading
         self._people, self._write, self._now = people, write, now
         self._record = RefundRecord(following, settings.time_zone)
-        # reference -> (sale, minor units): past the gate, and its intent is not seen in the journal yet
-        self._in_hand: dict[str, tuple[str, int]] = {}
+        self._in_hand: dict[str, RefundCase] = {}
+        """Past the gate, and its intent is not seen in the journal yet. Where nobody waited for the disk it stays until it
+        is seen, or the process ends: it may be recorded, and sent, at any later moment."""
         self._lock = threading.RLock()
         speaks = dialect(settings.dialect).speaks
         self._refunds, self._voids = Refund in speaks, Void in speaks
@@ -99,23 +100,25 @@ class RefundsAtDesk:
         persons = [self._people.authenticate(one) for one in given]
         with self._lock:
             self._record.catch_up()
-            known = self._record.cases.get(asked.reference)
-            order, beside = (self._again if known is not None else self._first)(asked, persons)
+            recorded = self._record.cases.get(asked.reference)
+            known = recorded or self._in_hand.get(asked.reference)
             if known is None:
-                self._in_hand[asked.reference] = (beside[0].sale, beside[0].amount.minor)
+                order, confirmed = self._first(asked, persons)
+                self._in_hand[asked.reference] = RefundCase(confirmed, self._now())
+            else:
+                order, confirmed = self._again(asked, persons, known.confirmed)
         try:
-            send(order, beside if known is None else (), timeout_ms, gone)
-        except LinkError as error:
-            if known is None and error.code in _LANE_SAID:
-                self._record_refusal(asked, beside[0].operator, beside[0].sale, [str(error.code)])
+            send(order, (confirmed,) if recorded is None else (), timeout_ms, gone)
+        except CounterfoilError as error:
+            if known is None:
+                with self._lock:
+                    self._in_hand.pop(asked.reference, None)
+                if isinstance(error, LinkError) and error.code in _LANE_SAID:
+                    self._record_refusal(asked, confirmed.operator, confirmed.sale, [str(error.code)])
             raise
-        finally:
-            with self._lock:
-                self._record.catch_up()
-                self._in_hand.pop(asked.reference, None)
         return self.view(asked.reference)
 
-    def _first(self, asked: RefundAsked, persons: list[Operator]) -> tuple[MoneyOrder, tuple[RefundConfirmed, ...]]:
+    def _first(self, asked: RefundAsked, persons: list[Operator]) -> tuple[MoneyOrder, RefundConfirmed]:
         operator = persons[0].operator if persons else None
         if not is_reference(asked.reference) or self._record.knows(asked.reference):
             raise self._refused(asked, operator, asked.sale, [Reason.OTHER_ORDER])
@@ -147,17 +150,22 @@ class RefundsAtDesk:
             goods_returned=asked.goods_returned,
             reason=recordable(asked.reason) or None,
         )
-        return self._order(confirmed, judged.trace), (confirmed,)
+        return self._order(confirmed, judged.trace), confirmed
 
-    def _again(self, asked: RefundAsked, persons: list[Operator]) -> tuple[MoneyOrder, tuple[RefundConfirmed, ...]]:
+    def _again(
+        self, asked: RefundAsked, persons: list[Operator], held: RefundConfirmed
+    ) -> tuple[MoneyOrder, RefundConfirmed]:
         """The same order under its reference: the lane tells its outcome, or waits with the first; else it is refused."""
-        held = self._record.cases[asked.reference].confirmed
         amount = held.amount if asked.amount is None else asked.amount
         same_sale = bool(asked.sale) and held.sale.startswith(asked.sale.lower())
         if not same_sale or amount != held.amount or asked.action not in {None, held.action}:
             operator = persons[0].operator if persons else None
             raise self._refused(asked, operator, asked.sale, [Reason.OTHER_ORDER])
-        return self._order(held, self._reading.transaction(held.sale).row.trace), (held,)
+        return self._order(held, self._reading.transaction(held.sale).row.trace), held
+
+    def _not_seen(self) -> list[RefundCase]:
+        self._in_hand = {name: case for name, case in self._in_hand.items() if not self._record.knows(name)}
+        return list(self._in_hand.values())
 
     def _order(self, held: RefundConfirmed, trace: str) -> MoneyOrder:
         return MoneyOrder(
@@ -173,9 +181,9 @@ class RefundsAtDesk:
         detail = self._sale(asked.sale)
         sale = self._record.sale_of(detail)
         back = self._record.given_back(detail)
-        for reference, (of, minor) in self._in_hand.items():
-            if of == sale.reference and not self._record.knows(reference):
-                back = GivenBack(back.spent_minor + minor, back.refunded_minor, back.times + 1)
+        for case in self._not_seen():
+            if case.confirmed.sale == sale.reference:
+                back = GivenBack(back.spent_minor + case.spent_minor, back.refunded_minor, back.times + 1)
         today = self._record.local_date(self._now())
         takings = 0
         if sale.at_once:
@@ -227,7 +235,7 @@ class RefundsAtDesk:
         """Every refund and void that a person confirmed here, oldest first."""
         with self._lock:
             self._record.catch_up()
-            return tuple(self._view(case) for case in self._record.cases.values())
+            return tuple(map(self._view, (*self._record.cases.values(), *self._not_seen())))
 
     def day(self, day: date | None) -> RefundDay:
         """day: a local date, None for today."""
@@ -254,7 +262,9 @@ class RefundsAtDesk:
         """Record what became of a refund. Raises NotFound, PeopleError, RefundRefusal for what cannot become of it now."""
         by, of = self._people.authenticate(given), self.view(asked.reference)
         with self._lock:
-            case, now = self._record.cases[of.reference], self._now()
+            case, now = self._record.cases.get(of.reference), self._now()
+            if case is None:  # its intent is not in the record yet
+                raise not_notable(of.reference, of.state)
             told = RefundNoted(
                 reference=of.reference,
                 what=asked.what,

@@ -30,13 +30,15 @@ class Wish:
 class Cashier:
     """draw: the schedule's. nonces: for references. approved: a reference -> what was taken under it, None if nothing was."""
 
+    transactions = TRANSACTIONS
+
     def __init__(self, draw: Random, nonces: Random, approved: Callable[[str], Money | None]) -> None:
         self._draw, self._nonces, self._approved = draw, nonces, approved
         self.wishes: dict[str, Wish] = {}
 
     @property
     def done(self) -> bool:
-        return len(self.wishes) == TRANSACTIONS and all(wish.over for wish in self.wishes.values())
+        return len(self.wishes) == self.transactions and all(wish.over for wish in self.wishes.values())
 
     def ready(self, now: int) -> bool:
         """There is an order to be given."""
@@ -46,7 +48,7 @@ class Cashier:
                 all_over = False
                 if not wish.tokens and wish.again_at <= now:
                     return True
-        return all_over and len(self.wishes) < TRANSACTIONS
+        return all_over and len(self.wishes) < self.transactions
 
     @property
     def due(self) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,6 +25,7 @@ from agent.journal.verify import verify_path
 from agent.projection import Projection
 from agent.storage import Storage, StorageAnswer
 from tests.dst.memory_storage import Commit
+from tests.dst.money_stage import MoneyParts
 from tests.dst.money_world import MoneyWorld
 from tests.dst.promises import Broken
 from tests.dst.shop_terminal import model
@@ -65,9 +67,9 @@ class DiskStorage:
 
     def __init__(self, folder: Path, terminal: str) -> None:
         self._folder, self._lives = folder, 0
-        self._home = folder / "0"
-        self._home.mkdir()
-        self._signer, self._journal = new_journal(self._home, terminal)
+        self.home = folder / "0"
+        self.home.mkdir()
+        self._signer, self._journal = new_journal(self.home, terminal)
         self.queue: deque[a.Record | a.CompareHead] = deque()
         self.facts: list[Fact] = []
         self.heads = {self._journal.head.size: self._journal.head.note}
@@ -79,8 +81,9 @@ class DiskStorage:
         self.queue.clear()
         self.last_events = self._journal.last_events()
         self._answers: SimpleQueue[StorageAnswer] = SimpleQueue()
-        views = Projection(self._home / "views.db", "Asia/Shanghai")
-        self._storage = Storage(self._journal, self._signer, views, self._answers.put, lambda _head: None)
+        self._views = Projection(self.home / "views.db", "Asia/Shanghai")
+        self._storage = Storage(self._journal, self._signer, self._views, self._answers.put, lambda _head: None)
+        self.entry, self.read = self._storage.entry, self._storage.read
 
     @property
     def size(self) -> int:
@@ -101,6 +104,22 @@ class DiskStorage:
         self._look()
         return answers
 
+    def write(self, work: Callable[[Journal, int], Head], at: int) -> tuple[Head, StorageAnswer]:
+        """Something that no terminal told, and what the pump is told of it."""
+        self._journal.commit = Commit.DONE
+        head = self._storage.write(work, at)
+        self.heads[head.size] = head.note
+        self._look()
+        return head, self._answers.get(timeout=ANSWER_S)
+
+    def rest(self) -> None:
+        """Until the views say what the journal says, so that what is read of them is the same each time."""
+        until = time.monotonic() + ANSWER_S
+        while self._views.size < self._journal.size:
+            if time.monotonic() > until:
+                raise Broken("the views do not follow the journal")
+            time.sleep(0.0001)
+
     def _look(self) -> None:
         """Read back what is new."""
         new = [self._storage.entry(seq) for seq in range(self._read, self.size)]
@@ -117,10 +136,10 @@ class DiskStorage:
         """What is on the disk at this moment is what the next process finds."""
         self._lives += 1
         image = self._folder / str(self._lives)
-        shutil.copytree(self._home, image, ignore=shutil.ignore_patterns(*_BEING_WRITTEN))
+        shutil.copytree(self.home, image, ignore=shutil.ignore_patterns(*_BEING_WRITTEN))
         self.close()
-        shutil.rmtree(self._home)
-        self._home = image
+        shutil.rmtree(self.home)
+        self.home = image
         journal = FailingJournal.open(image / "journal.db", self._signer)
         assert isinstance(journal, FailingJournal)
         self._journal = journal
@@ -139,7 +158,7 @@ class DiskStorage:
         told = Counter((number, sha256(raw).digest()) for number, raw in enumerate(log, 1))
         if self.tellings != told:
             raise Broken(f"{sum(self.tellings.values())} events in the journal, {len(log)} in the terminal's log")
-        report = verify_path(self._home / "journal.db", own=True)
+        report = verify_path(self.home / "journal.db", own=True)
         if not report.ok:
             raise Broken(f"the journal does not verify: {report.findings}")
 
@@ -147,10 +166,10 @@ class DiskStorage:
 class DiskWorld(MoneyWorld):
     """folder: of this world alone, and empty."""
 
-    def __init__(self, seed: int, folder: Path, *, traced: bool = True) -> None:
+    def __init__(self, seed: int, folder: Path, parts: MoneyParts | None = None, *, traced: bool = True) -> None:
         self._disk = DiskStorage(folder, model()[1].terminal)
         self._started = False
-        super().__init__(seed, traced=traced)
+        super().__init__(seed, parts=parts, traced=traced)
 
     def _make_journal(self) -> DiskStorage:
         return self._disk

@@ -49,6 +49,7 @@ class MoneyParts:
     pump: type[Pump] = Pump
     storage: type[MemoryStorage] = MemoryStorage
     rooms: Rooms = field(default_factory=Rooms)
+    cashier: type[Cashier] = Cashier
 
 
 class Overheard(Conversation):
@@ -103,7 +104,7 @@ class MoneyStage(Stage):
         self._terminal_heard = True
         """Something, or that time passed: it may have something to say."""
         self.shop = ShopTerminal(self._nonces.randbytes, self._writing, self._parts.rooms)
-        self.cashier = Cashier(self._draw, self._nonces, self._approved)
+        self.cashier = parts.cashier(self._draw, self._nonces, self._approved)
 
     def _make_journal(self) -> DurableJournal:
         return MemoryJournal()
